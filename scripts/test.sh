@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# test.sh [--sanitize] [FILTER...]: set up what is missing, build once, and run every test against real servers.
+#
+# Unit and integration tests (C++, against a stack of their own), then end-to-end tests (pytest: the real binaries, judged
+# by the official Python clients). A server that is missing or does not start is a failure.
+#
+#   FILTER       only the tests whose name contains one of these
+#   --sanitize   also build with the address, undefined-behaviour and thread sanitizers and run unit and integration
+#                tests with each
+#   --help       this text
+#
+# After a failure the logs, the servers' too, are in build/test-logs.
+set -euo pipefail
+# shellcheck source=scripts/lib/all.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib/all.sh"
+cd "$ROOT"
+
+sanitize=no filters=()
+while (($#)); do
+  case $1 in
+    --sanitize) sanitize=yes ;;
+    -h | --help) usage "$0"; exit ;;
+    -*) warn "test.sh: unknown option $1 (see --help)"; exit 2 ;;
+    *) filters+=("$1") ;;
+  esac
+  shift
+done
+
+logs=$ROOT/build/test-logs
+work=$(mktemp -d)
+chmod 711 "$work" # PostgreSQL may have to pass through as another user
+
+finish() {
+  local status=$? stack
+  for stack in servers bolt6; do
+    [[ -d $work/$stack ]] || continue
+    ./scripts/stack.sh down --dir "$work/$stack" >/dev/null 2>&1 || true
+    ((status == 0)) || cp -r "$work/$stack/logs" "$logs/$stack" 2>/dev/null || true
+  done
+  rm -rf "$work"
+  ((status == 0)) || warn "FAILED; logs are in $logs"
+}
+trap finish EXIT
+rm -rf "$logs"
+mkdir -p "$logs"
+
+# joined WORD: the filters with WORD between them.
+joined() {
+  local all=${filters[0]} one
+  for one in "${filters[@]:1}"; do all+=$1$one; done
+  printf '%s\n' "$all"
+}
+
+run_ctest() {
+  local preset=$1 command=(ctest --test-dir "build/$1" --output-on-failure --no-tests=error)
+  shift
+  ((${#filters[@]} == 0)) || command+=(--tests-regex "$(joined '|')" --no-tests=ignore)
+  say "== ctest, build/$preset"
+  "$@" "${command[@]}" 2>&1 | tee "$logs/ctest-$preset.log"
+}
+
+run_pytest() {
+  local command=(./scripts/python -m pytest tests/e2e -ra --durations=10 -p no:cacheprovider) status=0
+  ((${#filters[@]} == 0)) || command+=(-k "$(joined ' or ')")
+  say '== pytest, tests/e2e'
+  PYTHONDONTWRITEBYTECODE=1 "${command[@]}" 2>&1 | tee "$logs/pytest.log" || status=$?
+  # 5: nothing was selected, which a filter may well mean
+  ((status == 0 || (status == 5 && ${#filters[@]} > 0)))
+}
+
+start_servers() {
+  ./scripts/stack.sh up --dir "$work/servers"
+  ./scripts/stack.sh up --dir "$work/bolt6" --servers neo4j --neo4j-version 2025
+  eval "$(./scripts/stack.sh env --dir "$work/bolt6" | sed 's/^export NEO4J_/export BOLT6_/')"
+  eval "$(./scripts/stack.sh env --dir "$work/servers")"
+}
+
+./scripts/setup.sh --tests
+build release
+start_servers
+run_ctest release
+run_pytest
+
+if [[ $sanitize == yes ]]; then
+  for preset in asan tsan; do
+    build "$preset"
+    # gcc 12's thread sanitizer does not know the memory layouts that newer kernels choose at random
+    run_ctest "$preset" setarch "$(uname -m)" -R
+  done
+fi
+say 'All tests passed.'
