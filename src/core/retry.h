@@ -1,0 +1,32 @@
+#pragma once
+
+#include <chrono>
+#include <random>
+#include <stop_token>
+
+namespace crossover {
+
+/// Exponential back-off with full jitter: attempt n waits a random time in [base/2, base] * 2^n, capped.
+/// Not thread-safe; one per retry loop.
+class Backoff {
+  public:
+    using Duration = std::chrono::milliseconds;
+
+    explicit Backoff(Duration base = Duration(100), Duration cap = Duration(5000)) : base_(base), cap_(cap) {}
+
+    /// The wait before the next attempt; grows with each call.
+    Duration next();
+    void reset() { attempts_ = 0; }
+    int attempts() const { return attempts_; }
+
+  private:
+    Duration base_;
+    Duration cap_;
+    int attempts_ = 0;
+    std::minstd_rand random_{std::random_device{}()};
+};
+
+/// Sleeps for `duration`, or until `stop` is requested. Returns false when stopped.
+bool sleep_for(std::chrono::milliseconds duration, const std::stop_token& stop);
+
+}  // namespace crossover
