@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "bolt/auth.h"
+#include "bolt/handshake.h"
+#include "bolt/packstream.h"
+#include "bolt/parameters.h"
+#include "bolt/uri.h"
+#include "bolt/value.h"
+#include "core/error.h"
+
+/// Bolt messages to and from bytes, without I/O (github.com/neo4j/docs-bolt, "Messages").
+namespace crossover::bolt {
+
+enum class AccessMode { read, write };
+
+/// What RUN (auto-commit) and BEGIN say beside the query.
+struct TransactionExtra {
+    std::string database;  ///< empty = the user's home database
+    AccessMode access = AccessMode::write;
+    std::vector<std::string> bookmarks;
+    std::optional<std::int64_t> timeout_ms;  ///< after which the server ends the transaction
+};
+
+// Each appends one message, not chunked, to `out`; false where a value in it cannot be encoded.
+bool encode_hello(Bytes& out, Version version, const std::string& user_agent, const AuthToken& auth,
+                  const Map* routing_context);
+bool encode_logon(Bytes& out, const AuthToken& auth);
+bool encode_run(Bytes& out, const std::string& query, const Parameters& parameters,
+                const TransactionExtra* extra);
+bool encode_begin(Bytes& out, const TransactionExtra& extra);
+bool encode_pull(Bytes& out, std::int64_t n);
+bool encode_discard(Bytes& out, std::int64_t n);
+bool encode_route(Bytes& out, const Map& context, const std::vector<std::string>& bookmarks,
+                  const std::string& database);
+bool encode_commit(Bytes& out);
+bool encode_rollback(Bytes& out);
+bool encode_reset(Bytes& out);
+bool encode_goodbye(Bytes& out);
+
+struct Response {
+    enum class Kind { success, record, ignored, failure };
+    Kind kind = Kind::success;
+    Map metadata;                 ///< of success and failure
+    std::size_t field_count = 0;  ///< of a record
+    Decoder fields{{}};           ///< of a record: stands before its first field, in the message
+};
+
+/// Reads one message into `response`; false where it is none that a server may send.
+bool decode_response(std::span<const std::byte> message, Response& response);
+
+/// The server's FAILURE as an error. `server` is its address; it, the user and the database are for the
+/// sentence.
+Error failure_to_error(const Map& metadata, const std::string& server, const std::string& user,
+                       const std::string& database);
+
+}  // namespace crossover::bolt

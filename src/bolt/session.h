@@ -1,0 +1,113 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "bolt/messages.h"
+#include "bolt/parameters.h"
+#include "bolt/result.h"
+#include "core/deadline.h"
+
+namespace crossover::bolt {
+
+class SessionContext;
+
+struct SessionConfig {
+    std::string database = {};              ///< empty = the user's home database
+    AccessMode access = AccessMode::write;  ///< of run() and begin()
+    /// Read what these transactions wrote, wherever they ran.
+    std::vector<std::string> bookmarks = {};
+    std::int64_t fetch_size = 1000;  ///< rows of one PULL; -1 = all
+    /// Longest wait for the server, for each call and each row. Unset = the driver's.
+    std::optional<std::chrono::milliseconds> timeout = {};
+};
+
+struct RunOptions {
+    /// For the whole: waiting for a connection, the statement or transaction, its rows. Unset = the session's
+    /// timeout for each step.
+    std::optional<Deadline> deadline = {};
+    /// After which the server itself ends the transaction. Unset = the server's configuration.
+    std::optional<std::chrono::milliseconds> server_timeout = {};
+    std::optional<std::int64_t> fetch_size = {};  ///< unset = the session's
+};
+
+/// An explicit transaction. Move-only; destroyed without commit() it is rolled back. Its session must outlive
+/// it.
+class Transaction {
+  public:
+    explicit Transaction(std::shared_ptr<SessionContext> context) noexcept;
+    Transaction(Transaction&&) noexcept;
+    Transaction& operator=(Transaction&&) = delete;
+    ~Transaction();
+
+    /// Ends the result of the former statement, if rows of it are left.
+    Result run(const std::string& query, const Parameters& parameters = {}, const RunOptions& options = {});
+    /// A connection lost, or a deadline passed, after COMMIT was sent is an Error (`unreachable`, `timeout`)
+    /// that says that the outcome is unknown.
+    void commit();
+    void rollback();
+    bool open() const noexcept;
+
+  private:
+    std::shared_ptr<SessionContext> context_;
+};
+
+/// A chain of transactions, each of which sees the ones before (by bookmarks). Takes a connection from the
+/// pool for each transaction and returns it at its end. One thread at a time; move-only.
+///
+/// All calls throw crossover::Error of System::neo4j with the server's code, e.g.
+/// "Neo.ClientError.Statement.SyntaxError". After any error the session can be used again.
+class Session {
+  public:
+    explicit Session(std::shared_ptr<SessionContext> context) noexcept;
+    Session(Session&&) noexcept;
+    Session& operator=(Session&&) = delete;
+    ~Session();
+
+    /// An auto-commit transaction: commits when its rows are read, or by Result::consume(). Returns once the
+    /// server has accepted the statement.
+    Result run(const std::string& query, const Parameters& parameters = {}, const RunOptions& options = {});
+    Transaction begin(const RunOptions& options = {});
+
+    /// Calls `work(Transaction&)`, commits, and returns what it returned. Repeats it in a new transaction,
+    /// after a growing wait, where the failure passes by itself: transient errors, no leader, a lost
+    /// connection before COMMIT. Ends with the last error once DriverConfig::max_retry_time is over. `work`
+    /// must not commit itself.
+    template <class Work>
+    auto execute_read(Work&& work, const RunOptions& options = {}) {
+        return execute(AccessMode::read, std::forward<Work>(work), options);
+    }
+    template <class Work>
+    auto execute_write(Work&& work, const RunOptions& options = {}) {
+        return execute(AccessMode::write, std::forward<Work>(work), options);
+    }
+
+    /// Of the last transaction that committed here; before that, those given. For the next session to see it.
+    std::vector<std::string> last_bookmarks() const;
+
+  private:
+    void repeat(AccessMode access, const RunOptions& options, const std::function<void(Transaction&)>& work);
+
+    template <class Work>
+    auto execute(AccessMode access, Work&& work, const RunOptions& options) {
+        using Outcome = std::invoke_result_t<Work&, Transaction&>;
+        if constexpr (std::is_void_v<Outcome>) {
+            repeat(access, options, [&](Transaction& transaction) { work(transaction); });
+        } else {
+            std::optional<Outcome> outcome;
+            repeat(access, options, [&](Transaction& transaction) { outcome.emplace(work(transaction)); });
+            return std::move(*outcome);
+        }
+    }
+
+    std::shared_ptr<SessionContext> context_;
+};
+
+}  // namespace crossover::bolt
