@@ -1,0 +1,309 @@
+#include "embeddings/collection.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/retry.h"
+
+namespace crossover::embeddings {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+milvus::DataType to_milvus(sync::PropertyType type) {
+    switch (type) {
+        case sync::PropertyType::boolean:
+            return milvus::DataType::boolean;
+        case sync::PropertyType::int64:
+            return milvus::DataType::int64;
+        case sync::PropertyType::float64:
+            return milvus::DataType::float64;
+        case sync::PropertyType::text:
+            return milvus::DataType::varchar;
+    }
+    return milvus::DataType::varchar;
+}
+
+milvus::IdKind to_milvus(sync::IdKind kind) {
+    return kind == sync::IdKind::string ? milvus::IdKind::string : milvus::IdKind::integer;
+}
+
+milvus::CollectionSpec make_spec(const std::string& name, const sync::MediaMapping& mapping, bool nullable) {
+    milvus::CollectionSpec spec;
+    spec.name = name;
+    spec.id_kind = to_milvus(mapping.id_kind);
+    spec.dimension = mapping.dimension;
+    spec.description = fmt::format("Embeddings of {}, kept equal to Neo4j by Crossover", mapping.label);
+    for (const auto& property : mapping.properties) {
+        spec.properties.push_back({property.name, to_milvus(property.type), nullable, sync::kMaxTextBytes});
+    }
+    return spec;
+}
+
+Error shape_conflict(const std::string& address, const std::string& name, const std::string& what) {
+    return Error(System::milvus, ErrorKind::conflict,
+                 fmt::format("{}: collection {} is there already, but {}. Name another collection with "
+                             "--collection, or drop this one if nothing needs it.",
+                             address, name, what));
+}
+
+void require_same_shape(const std::string& address, const milvus::CollectionInfo& found,
+                        const milvus::CollectionSpec& wanted) {
+    const auto& spec = found.spec;
+    if (spec.dimension != wanted.dimension) {
+        throw shape_conflict(
+            address, wanted.name,
+            fmt::format("holds vectors of dimension {}, not {}", spec.dimension, wanted.dimension));
+    }
+    if (spec.id_kind != wanted.id_kind) {
+        throw shape_conflict(address, wanted.name,
+                       fmt::format("has {} ids, not {} ids",
+                                   spec.id_kind == milvus::IdKind::string ? "string" : "integer",
+                                   wanted.id_kind == milvus::IdKind::string ? "string" : "integer"));
+    }
+    if (found.auto_id) throw shape_conflict(address, wanted.name, "generates its ids itself (autoID)");
+    if (!found.has_version_field) {
+        throw shape_conflict(address, wanted.name, fmt::format("has no INT64 field {}", wanted.fields.version));
+    }
+    if (spec.fields.id != wanted.fields.id || spec.fields.vector != wanted.fields.vector) {
+        throw shape_conflict(address, wanted.name,
+                       fmt::format("its key and vector are called {} and {}, not {} and {}", spec.fields.id,
+                                   spec.fields.vector, wanted.fields.id, wanted.fields.vector));
+    }
+    for (const auto& property : wanted.properties) {
+        const auto same = std::find_if(spec.properties.begin(), spec.properties.end(),
+                                       [&](const auto& other) { return other.name == property.name; });
+        if (same == spec.properties.end()) {
+            throw shape_conflict(address, wanted.name, fmt::format("has no field {}", property.name));
+        }
+        if (same->type != property.type) {
+            throw shape_conflict(address, wanted.name,
+                           fmt::format("its field {} is {}, not {}", property.name, to_string(same->type),
+                                       to_string(property.type)));
+        }
+    }
+    if (spec.properties.size() > wanted.properties.size() || !found.foreign_fields.empty()) {
+        throw shape_conflict(address, wanted.name,
+                       "has fields beyond those of --properties, which an upsert would have to fill");
+    }
+}
+
+/// Runs `action` until it succeeds, while its failures are of the kind that passes.
+template <class Action>
+auto ride_out(const std::stop_token& stop, const std::function<void(const std::string&, int)>& on_progress,
+              Action action) {
+    Backoff backoff(200ms);
+    for (;;) {
+        try {
+            return action();
+        } catch (const Error& error) {
+            if (!error.retryable()) throw;
+            on_progress(fmt::format("waiting for Milvus: {}", error.what()), 0);
+            if (!sleep_for(backoff.next(), stop)) {
+                throw Error(System::milvus, ErrorKind::cancelled, "Stopped while waiting for Milvus.");
+            }
+        }
+    }
+}
+
+}  // namespace
+
+milvus::Metric to_milvus(sync::Metric metric) {
+    switch (metric) {
+        case sync::Metric::cosine:
+            return milvus::Metric::cosine;
+        case sync::Metric::inner_product:
+            return milvus::Metric::inner_product;
+        case sync::Metric::l2:
+            return milvus::Metric::l2;
+    }
+    return milvus::Metric::cosine;
+}
+
+std::optional<Collection> Collection::open(milvus::Client& client, const std::string& alias,
+                                           const sync::MediaMapping& mapping, Deadline deadline) {
+    const auto behind = client.describe_alias(alias, deadline);
+    if (!behind) {
+        if (client.has_collection(alias, deadline)) {
+            throw Error(
+                System::milvus, ErrorKind::conflict,
+                fmt::format(
+                    "{}: {} is a collection, but Crossover needs this name for an alias. Name another "
+                    "with --collection, or rename this one.",
+                    client.address(), alias));
+        }
+        return std::nullopt;
+    }
+    const auto info = client.describe_collection(*behind, deadline);
+    if (!info) {
+        throw Error(System::milvus, ErrorKind::conflict,
+                    fmt::format("{}: alias {} points to collection {}, which is gone. Drop the alias.",
+                                client.address(), alias, *behind));
+    }
+    const bool nullable = std::any_of(info->spec.properties.begin(), info->spec.properties.end(),
+                                      [](const auto& p) { return p.nullable; });
+    require_same_shape(client.address(), *info, make_spec(*behind, mapping, nullable));
+    Collection collection(client, mapping, milvus::CollectionRef(*behind));
+    collection.id_ = info->id;
+    collection.nullable_ = nullable;
+    return collection;
+}
+
+Collection Collection::open_or_create(milvus::Client& client, const std::string& alias,
+                                      const sync::MediaMapping& mapping, Deadline deadline) {
+    if (auto found = open(client, alias, mapping, deadline)) return *std::move(found);
+
+    const std::string name = alias + "_v1";
+    const bool nullable = milvus::server_supports_nullable(client.version(deadline));
+    const auto spec = make_spec(name, mapping, nullable);
+    // A killed run may have made the collection and not yet the alias.
+    const auto leftover = client.describe_collection(name, deadline);
+    if (leftover) {
+        require_same_shape(client.address(), *leftover, spec);
+    } else {
+        client.create_collection(spec, deadline);
+    }
+    client.create_alias(alias, name, deadline);
+    auto made = open(client, alias, mapping, deadline);
+    if (!made) {
+        throw Error(System::milvus, ErrorKind::unavailable,
+                    fmt::format("{}: alias {} was created but is not to be found.", client.address(), alias));
+    }
+    made->created_ = !leftover;
+    return *std::move(made);
+}
+
+void Collection::upsert(sync::ItemBatch& batch, Deadline deadline) {
+    milvus::ColumnBatch rows;
+    rows.dimension = batch.dimension;
+    // Lent to the request and given back: the vectors are sent from where they lie.
+    struct Loan {
+        sync::ItemBatch& owner;
+        milvus::ColumnBatch& borrower;
+        void swap() {
+            std::swap(owner.ids, borrower.ids);
+            std::swap(owner.vectors, borrower.vectors);
+            std::swap(owner.versions, borrower.versions);
+            for (std::size_t i = 0; i < owner.properties.size(); ++i) {
+                std::swap(owner.properties[i].values, borrower.properties[i].values);
+            }
+        }
+        ~Loan() { swap(); }
+    };
+    for (std::size_t i = 0; i < batch.properties.size(); ++i) {
+        milvus::Column column;
+        column.name = mapping_.properties[i].name;
+        if (nullable_) column.valid = batch.properties[i].present;
+        rows.properties.push_back(std::move(column));
+    }
+    Loan loan{batch, rows};
+    loan.swap();
+
+    const std::size_t expected = rows.size();
+    std::int64_t upserted = 0;
+    if (milvus::request_bytes(ref_, rows) <= milvus::kMaxRequestBytes) {
+        upserted = client_->upsert(ref_, rows, deadline).upserted;
+    } else {
+        upserted = upsert_in_parts(rows, deadline);
+    }
+    if (upserted != static_cast<std::int64_t>(expected)) {
+        throw Error(System::milvus, ErrorKind::timeout,
+                    fmt::format("{}: of {} rows sent to collection {} only {} were acknowledged.",
+                                client_->address(), expected, ref_.name, upserted));
+    }
+}
+
+std::int64_t Collection::upsert_in_parts(const milvus::ColumnBatch& rows, Deadline deadline) {
+    const auto slice = [&](std::size_t first, std::size_t last) {
+        const auto cut = [&](const auto& from) {
+            return std::decay_t<decltype(from)>(from.begin() + static_cast<std::ptrdiff_t>(first),
+                                                from.begin() + static_cast<std::ptrdiff_t>(last));
+        };
+        milvus::ColumnBatch part;
+        part.dimension = rows.dimension;
+        part.ids = cut(rows.ids);
+        part.versions = cut(rows.versions);
+        part.vectors.assign(rows.vectors.begin() + static_cast<std::ptrdiff_t>(first * rows.dimension),
+                            rows.vectors.begin() + static_cast<std::ptrdiff_t>(last * rows.dimension));
+        for (const auto& column : rows.properties) {
+            milvus::Column piece;
+            piece.name = column.name;
+            std::visit([&](const auto& values) { piece.values = cut(values); }, column.values);
+            if (!column.valid.empty()) piece.valid = cut(column.valid);
+            part.properties.push_back(std::move(piece));
+        }
+        return part;
+    };
+
+    std::int64_t upserted = 0;
+    std::size_t first = 0;
+    std::size_t step = std::max<std::size_t>(1, rows.size() / 2);
+    while (first < rows.size()) {
+        const std::size_t last = std::min(rows.size(), first + step);
+        const auto part = slice(first, last);
+        if (part.size() > 1 && milvus::request_bytes(ref_, part) > milvus::kMaxRequestBytes) {
+            step = std::max<std::size_t>(1, step / 2);
+            continue;
+        }
+        upserted += client_->upsert(ref_, part, deadline).upserted;
+        first = last;
+    }
+    return upserted;
+}
+
+void Collection::erase(std::span<const ItemId> ids, Deadline deadline) {
+    client_->erase(ref_, ids, deadline);
+}
+
+void Collection::build_index_and_load(const milvus::IndexSpec& spec,
+                                      const std::function<void(const std::string&, int)>& on_progress,
+                                      const std::stop_token& stop) {
+    const auto soon = [] { return Deadline::after(60s); };
+    const auto pause = [&] {
+        if (!sleep_for(200ms, stop)) {
+            throw Error(System::milvus, ErrorKind::cancelled, "Stopped while the index was being built.");
+        }
+    };
+    on_progress("flushing", 0);
+    ride_out(stop, on_progress, [&] { client_->flush(ref_.name, Deadline::after(300s)); });
+
+    ride_out(stop, on_progress, [&] {
+        const auto index = client_->describe_index(ref_, soon());
+        if (!index) {
+            client_->create_index(ref_, spec, soon());
+        } else if (index->spec && index->spec->metric != spec.metric) {
+            throw Error(
+                System::milvus, ErrorKind::conflict,
+                fmt::format(
+                    "{}: the index of collection {} uses {}, not {}. Run with --metric {}, or drop the "
+                    "collection.",
+                    client_->address(), ref_.name, to_string(index->spec->metric), to_string(spec.metric),
+                    to_string(index->spec->metric)));
+        }
+    });
+    for (bool built = false; !built;) {
+        const auto index = ride_out(stop, on_progress, [&] { return client_->describe_index(ref_, soon()); });
+        if (!index || index->state == milvus::IndexState::failed) {
+            throw Error(System::milvus, ErrorKind::rejected,
+                        fmt::format("{}: building the index of collection {} failed: {}", client_->address(),
+                                    ref_.name, index ? index->fail_reason : "the index is gone"));
+        }
+        built = index->state == milvus::IndexState::finished;
+        const auto percent = index->total_rows > 0 ? 100 * index->indexed_rows / index->total_rows : 100;
+        on_progress("building the index", static_cast<int>(percent));
+        if (!built) pause();
+    }
+    ride_out(stop, on_progress, [&] { client_->load(ref_.name, soon()); });
+    for (;;) {
+        const auto progress =
+            ride_out(stop, on_progress, [&] { return client_->load_progress(ref_.name, soon()); });
+        if (progress.state == milvus::LoadState::loaded) break;
+        on_progress("loading", progress.percent);
+        pause();
+    }
+}
+
+}  // namespace crossover::embeddings

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "milvus/client.h"
+#include "sync/vector_store.h"
+
+namespace crossover::embeddings {
+
+/// The collection that holds the embeddings: `media_embeddings_v1`, `_v2`, … behind the alias
+/// `media_embeddings`, so that an index can be rebuilt beside it. The one piece of code that creates it, for
+/// whichever program needs it first.
+///
+/// Thread-safe after construction; the client must outlive it.
+class Collection : public sync::VectorStore {
+  public:
+    /// Finds the collection behind `alias`, or creates `<alias>_v1` and the alias.
+    /// Throws `conflict` where one exists with another dimension, id kind, metric or property types, naming
+    /// both and what to do; or where a real collection has the alias's name.
+    static Collection open_or_create(milvus::Client& client, const std::string& alias,
+                                     const sync::MediaMapping& mapping, Deadline deadline);
+    /// Finds the collection; empty where there is none. Throws `conflict` as above.
+    static std::optional<Collection> open(milvus::Client& client, const std::string& alias,
+                                          const sync::MediaMapping& mapping, Deadline deadline);
+
+    const std::string& name() const { return ref_.name; }  ///< physical
+    const milvus::CollectionRef& ref() const { return ref_; }
+    std::int64_t id() const { return id_; }      ///< the server's; another after drop and re-create
+    bool created() const { return created_; }    ///< by this call, so it was empty
+    bool nullable() const { return nullable_; }  ///< missing properties are null rather than the type's zero
+
+    void upsert(sync::ItemBatch& batch, Deadline deadline) override;
+    void erase(std::span<const ItemId> ids, Deadline deadline) override;
+
+    /// Flushes, builds the HNSW index where there is none, loads, and waits for it all. `on_progress(what,
+    /// percent)`. Rides out Milvus being away. Throws `conflict` where an index with another metric exists,
+    /// `cancelled` on stop.
+    void build_index_and_load(const milvus::IndexSpec& spec,
+                              const std::function<void(const std::string&, int)>& on_progress,
+                              const std::stop_token& stop);
+
+  private:
+    Collection(milvus::Client& client, const sync::MediaMapping& mapping, milvus::CollectionRef ref)
+        : client_(&client), mapping_(mapping), ref_(std::move(ref)) {}
+
+    std::int64_t upsert_in_parts(const milvus::ColumnBatch& rows, Deadline deadline);
+
+    milvus::Client* client_;
+    sync::MediaMapping mapping_;
+    milvus::CollectionRef ref_;
+    std::int64_t id_ = 0;
+    bool created_ = false;
+    bool nullable_ = false;
+};
+
+milvus::Metric to_milvus(sync::Metric metric);
+
+}  // namespace crossover::embeddings

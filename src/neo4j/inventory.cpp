@@ -1,0 +1,180 @@
+#include "neo4j/inventory.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <chrono>
+
+#include "core/error.h"
+
+namespace crossover::neo4j {
+namespace {
+
+/// Counting over all nodes of a label says nothing until it is done.
+constexpr std::chrono::minutes kScanTimeout{30};
+constexpr int kDimensionSample = 10'000;
+
+bolt::Session read_session(bolt::Driver& driver, const std::string& database) {
+    bolt::SessionConfig config;
+    config.database = database;
+    config.access = bolt::AccessMode::read;
+    config.timeout = kScanTimeout;
+    return driver.session(config);
+}
+
+std::int64_t integer(const bolt::Value& value) {
+    const auto* number = value.get_if<std::int64_t>();
+    return number == nullptr ? 0 : *number;
+}
+
+std::string text(const bolt::Value& value) {
+    const auto* string = value.get_if<std::string>();
+    return string == nullptr ? std::string() : *string;
+}
+
+double real(const bolt::Value& value) {
+    const auto* number = value.get_if<double>();
+    return number == nullptr ? 0 : *number;
+}
+
+std::string count_of(const std::string& condition) {
+    return fmt::format("count(CASE WHEN {} THEN 1 END)", condition);
+}
+
+struct TypeCounts {
+    std::int64_t all = 0, booleans = 0, integers = 0, floats = 0;
+};
+
+sync::PropertyType common_type(const TypeCounts& seen) {
+    if (seen.all == 0) return sync::PropertyType::text;
+    if (seen.booleans == seen.all) return sync::PropertyType::boolean;
+    if (seen.integers == seen.all) return sync::PropertyType::int64;
+    if (seen.integers + seen.floats == seen.all) return sync::PropertyType::float64;
+    return sync::PropertyType::text;
+}
+
+std::string constraint_statement(const sync::MediaMapping& mapping) {
+    std::string name;
+    for (const char c : mapping.label + "_" + mapping.id_property) {
+        name += std::isalnum(static_cast<unsigned char>(c)) != 0 ? static_cast<char>(std::tolower(c)) : '_';
+    }
+    return fmt::format("CREATE CONSTRAINT {} IF NOT EXISTS FOR (m:{}) REQUIRE m.{} IS UNIQUE",
+                       quote_name(name), quote_name(mapping.label), quote_name(mapping.id_property));
+}
+
+std::uint32_t most_frequent_dimension(bolt::Session& session, const sync::MediaMapping& mapping) {
+    // The first nodes in the store's order rather than random ones: the same job must infer the same
+    // dimension when it is resumed.
+    auto result = session.run(
+        fmt::format("MATCH (m:{0}) WHERE m.{1} IS NOT NULL WITH m.{1} AS e LIMIT {2} "
+                    "WITH CASE WHEN e IS :: LIST<ANY> THEN size(e) END AS dimension WHERE dimension > 0 "
+                    "RETURN dimension, count(*) AS items ORDER BY items DESC, dimension DESC LIMIT 1",
+                    quote_name(mapping.label), quote_name(mapping.embedding_property), kDimensionSample));
+    const auto row = result.next();
+    return row ? static_cast<std::uint32_t>(integer(row->at(0))) : 0;
+}
+
+}  // namespace
+
+std::string quote_name(const std::string& name) {
+    std::string quoted = "`";
+    for (std::size_t i = 0; i < name.size(); ++i) {
+        if (name[i] == '`') {
+            quoted += "``";
+        } else if (name[i] == '\\' && i + 1 < name.size() && name[i + 1] == 'u') {
+            // Cypher 5 reads \uXXXX anywhere in a query, before it looks for the closing backtick.
+            quoted += "\\u005C";
+        } else {
+            quoted += name[i];
+        }
+    }
+    return quoted + "`";
+}
+
+IdSupport inspect_id_support(bolt::Driver& driver, const std::string& database,
+                             const sync::MediaMapping& mapping) {
+    auto session = read_session(driver, database);
+    const bolt::Parameters parameters{{"label", mapping.label}, {"property", mapping.id_property}};
+    IdSupport support;
+    std::string index_to_drop;
+
+    auto constraints = session.run(
+        "SHOW CONSTRAINTS YIELD type, entityType, labelsOrTypes, properties "
+        "WHERE entityType = 'NODE' AND labelsOrTypes = [$label] AND properties = [$property] "
+        "AND type IN ['UNIQUENESS', 'NODE_PROPERTY_UNIQUENESS', 'NODE_KEY'] RETURN count(*)",
+        parameters);
+    support.unique = integer(constraints.single().at(0)) > 0;
+
+    auto indexes = session.run(
+        "SHOW INDEXES YIELD name, type, entityType, labelsOrTypes, properties, state, populationPercent, "
+        "failureMessage, owningConstraint "
+        "WHERE type = 'RANGE' AND entityType = 'NODE' AND labelsOrTypes = [$label] AND properties = "
+        "[$property] "
+        "RETURN name, state, populationPercent, failureMessage, owningConstraint",
+        parameters);
+    for (const auto& row : indexes.collect()) {
+        const auto state = text(row.at(1));
+        if (state == "ONLINE") {
+            support.ordered = true;
+        } else if (state == "POPULATING") {
+            support.index_trouble = fmt::format("POPULATING {:.0f} %", real(row.at(2)));
+        } else {
+            auto message = text(row.at(3));
+            message = message.substr(0, message.find('\n'));
+            support.index_trouble = fmt::format("{}: {}", state, message);
+        }
+        // An index of its own stands in the way of the constraint, which brings one along.
+        if (row.at(4).is_null()) index_to_drop = text(row.at(0));
+    }
+    if (support.ordered) support.index_trouble.clear();
+    const bool waiting = support.index_trouble.starts_with("POPULATING");
+    if (!support.unique || (!support.ordered && !waiting)) {
+        if (!index_to_drop.empty())
+            support.statement = fmt::format("DROP INDEX {}; ", quote_name(index_to_drop));
+        support.statement += constraint_statement(mapping) + ";";
+    }
+    return support;
+}
+
+void infer_mapping(bolt::Driver& driver, const std::string& database, sync::MediaMapping& mapping) {
+    auto session = read_session(driver, database);
+    const auto id = "m." + quote_name(mapping.id_property);
+    std::string columns = fmt::format("count(m), {}, {}", count_of(id + " IS :: STRING NOT NULL"),
+                                      count_of(id + " IS :: INTEGER NOT NULL"));
+    for (const auto& property : mapping.properties) {
+        const auto value = "m." + quote_name(property.name);
+        columns += fmt::format(
+            ", count({0}), {1}, {2}, {3}", value, count_of(value + " IS :: BOOLEAN NOT NULL"),
+            count_of(value + " IS :: INTEGER NOT NULL"), count_of(value + " IS :: FLOAT NOT NULL"));
+    }
+    auto result =
+        session.run(fmt::format("MATCH (m:{}) WHERE m.{} IS NOT NULL RETURN {}", quote_name(mapping.label),
+                                quote_name(mapping.embedding_property), columns));
+    const auto row = result.single();
+    if (integer(row.at(0)) == 0) {
+        throw Error(
+            System::neo4j, ErrorKind::not_ready,
+            fmt::format("No node labelled {} in database {} of {} has the property {}: there is nothing to "
+                        "copy. Check --label, --embedding-property and --neo4j-database.",
+                        mapping.label, database, driver.uri().text, mapping.embedding_property));
+    }
+    mapping.id_kind = integer(row.at(2)) > integer(row.at(1)) ? sync::IdKind::integer : sync::IdKind::string;
+    std::size_t column = 3;
+    for (auto& property : mapping.properties) {
+        property.type = common_type({integer(row.at(column)), integer(row.at(column + 1)),
+                                     integer(row.at(column + 2)), integer(row.at(column + 3))});
+        column += 4;
+    }
+    if (mapping.dimension != 0) return;
+    mapping.dimension = most_frequent_dimension(session, mapping);
+    if (mapping.dimension == 0) {
+        throw Error(
+            System::neo4j, ErrorKind::not_ready,
+            fmt::format("No {}.{} in database {} of {} is a list with elements, so that the dimension can't "
+                        "be found. Check --embedding-property, or give --dimension.",
+                        mapping.label, mapping.embedding_property, database, driver.uri().text));
+    }
+}
+
+}  // namespace crossover::neo4j

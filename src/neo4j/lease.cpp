@@ -1,0 +1,244 @@
+#include "neo4j/lease.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <array>
+#include <fstream>
+#include <mutex>
+#include <random>
+#include <sstream>
+#include <thread>
+
+#include "core/error.h"
+#include "core/retry.h"
+
+namespace crossover::neo4j {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string first_line(const std::string& path) {
+    std::ifstream file(path);
+    std::string line;
+    std::getline(file, line);
+    return line;
+}
+
+/// Clock ticks after boot when a process began: tells a process from a later one with the same id. Empty when
+/// there is none.
+std::string start_time_of(long pid) {
+    const std::string stat = first_line(fmt::format("/proc/{}/stat", pid));
+    // The name in parentheses may hold anything; the 22nd field counts from behind it.
+    const auto name_end = stat.rfind(')');
+    if (name_end == std::string::npos) return {};
+    std::istringstream fields(stat.substr(name_end + 1));
+    std::string field;
+    for (int i = 3; i <= 22; ++i) fields >> field;
+    return field;
+}
+
+/// This boot of this machine (or container: the pid namespace decides who can be seen).
+std::string machine() {
+    std::array<char, 256> target{};
+    const ssize_t length = ::readlink("/proc/self/ns/pid", target.data(), target.size() - 1);
+    return first_line("/proc/sys/kernel/random/boot_id") + "/" +
+           std::string(target.data(), length > 0 ? static_cast<std::size_t>(length) : 0);
+}
+
+std::string host_name() {
+    std::array<char, 256> name{};
+    return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown host";
+}
+
+std::string new_owner() {
+    std::random_device random;
+    return fmt::format("{:08x}{:08x}{:08x}", random(), random(), random());
+}
+
+struct Holder {
+    std::string owner;
+    std::string host;
+    std::string machine;
+    std::string started;
+    std::int64_t pid = 0;
+    std::int64_t remaining_ms = 0;
+    std::int64_t expires_at = 0;
+
+    bool is_dead_here() const { return machine == neo4j::machine() && start_time_of(pid) != started; }
+};
+
+constexpr const char* kConstraint =
+    "CREATE CONSTRAINT crossover_lease_name IF NOT EXISTS FOR (l:CrossoverLease) REQUIRE l.name IS UNIQUE";
+
+// The lock first (by a SET), then the look: two statements that look first could both take it.
+constexpr const char* kTake =
+    "MERGE (l:CrossoverLease {name: $name}) SET l.touched_by = $owner "
+    "WITH l, (l.owner IS NULL OR l.owner = $owner OR l.owner = $dead OR l.expires_at < timestamp()) AS free "
+    "FOREACH (_ IN CASE WHEN free THEN [1] ELSE [] END | SET l.owner = $owner, l.expires_at = timestamp() + "
+    "$ttl, "
+    "l.host = $host, l.machine = $machine, l.pid = $pid, l.started = $started) "
+    "RETURN free, l.owner, l.host, l.machine, l.pid, l.started, l.expires_at - timestamp(), l.expires_at";
+
+constexpr const char* kRenew =
+    "MATCH (l:CrossoverLease {name: $name}) SET l.touched_by = $owner WITH l WHERE l.owner = $owner "
+    "SET l.expires_at = timestamp() + $ttl RETURN l.expires_at";
+
+constexpr const char* kRelease =
+    "MATCH (l:CrossoverLease {name: $name}) SET l.touched_by = $owner WITH l WHERE l.owner = $owner DELETE l";
+
+std::string text(const bolt::Value& value) {
+    const auto* string = value.get_if<std::string>();
+    return string != nullptr ? *string : std::string();
+}
+
+std::int64_t number(const bolt::Value& value) {
+    const auto* integer = value.get_if<std::int64_t>();
+    return integer != nullptr ? *integer : 0;
+}
+
+}  // namespace
+
+struct Lease::State {
+    bolt::Driver& driver;
+    std::string database;
+    std::string name;
+    std::string owner;
+    mutable std::mutex mutex;
+    Deadline::Clock::time_point renewed_at;
+    std::jthread renewer;
+
+    bolt::SessionConfig session_config() const {
+        bolt::SessionConfig config;
+        config.database = database;
+        config.timeout = 10s;
+        return config;
+    }
+
+    void renew() {
+        const auto before = Deadline::Clock::now();
+        auto session = driver.session(session_config());
+        auto transaction = session.begin();
+        renew_in(transaction);
+        transaction.commit();
+        confirm(before);
+    }
+
+    void renew_in(bolt::Transaction& transaction) {
+        auto result = transaction.run(kRenew, {{"name", name}, {"owner", owner}, {"ttl", ttl_ms()}});
+        if (result.collect().empty()) {
+            throw Error(
+                System::neo4j, ErrorKind::conflict,
+                "Another run of this job has taken over while this one was held up. Let that one go on; what "
+                "this one had not checked is not counted.");
+        }
+    }
+
+    void confirm(Deadline::Clock::time_point before) {
+        std::lock_guard lock(mutex);
+        renewed_at = std::max(renewed_at, before);
+    }
+
+    static std::int64_t ttl_ms() { return std::chrono::milliseconds(kTimeToLive).count(); }
+
+    std::optional<Holder> try_take(const std::string& dead) {
+        const auto before = Deadline::Clock::now();
+        auto session = driver.session(session_config());
+        const auto row = session
+                             .run(kTake, {{"name", name},
+                                          {"owner", owner},
+                                          {"dead", dead},
+                                          {"ttl", ttl_ms()},
+                                          {"host", host_name()},
+                                          {"machine", machine()},
+                                          {"pid", static_cast<std::int64_t>(::getpid())},
+                                          {"started", start_time_of(::getpid())}})
+                             .single();
+        const auto* free = row[0].get_if<bool>();
+        if (free != nullptr && *free) {
+            renewed_at = before;
+            return std::nullopt;
+        }
+        return Holder{text(row[1]),   text(row[2]),   text(row[3]),  text(row[5]),
+                      number(row[4]), number(row[6]), number(row[7])};
+    }
+};
+
+std::unique_ptr<Lease> Lease::acquire(bolt::Driver& driver, const std::string& database,
+                                      const std::string& name,
+                                      const std::function<void(const std::string&)>& on_wait,
+                                      const std::stop_token& stop) {
+    std::unique_ptr<State> state(new State{driver, database, name, new_owner(), {}, {}, {}});
+    {
+        auto session = driver.session(state->session_config());
+        session.run(kConstraint).consume();
+    }
+    std::string dead;
+    std::optional<std::int64_t> first_expiry;
+    while (const auto holder = state->try_take(dead)) {
+        const std::string who = fmt::format("process {} on {}", holder->pid, holder->host);
+        if (holder->is_dead_here()) {
+            dead = holder->owner;
+            continue;
+        }
+        // A living holder renews several times within the time to live.
+        if (first_expiry && *first_expiry != holder->expires_at) {
+            throw Error(
+                System::neo4j, ErrorKind::conflict,
+                fmt::format(
+                    "Another run of this job is under way: {}. One run at a time: follow it with 'migrate "
+                    "monitor', or stop it first.",
+                    who));
+        }
+        first_expiry = holder->expires_at;
+        on_wait(fmt::format("waiting up to {} s for {}, which holds this job and may have died",
+                            holder->remaining_ms / 1000 + 1, who));
+        if (!sleep_for(1s, stop)) {
+            throw Error(System::neo4j, ErrorKind::cancelled,
+                        "Stopped while waiting for another run's lease.");
+        }
+    }
+    State* const shared = state.get();
+    state->renewer = std::jthread([shared](std::stop_token ended) {
+        while (sleep_for(kRenewEvery, ended)) {
+            try {
+                shared->renew();
+            } catch (const Error&) {
+                // limit() then stands still, and with it every writer, until a renewal succeeds.
+            }
+        }
+    });
+    return std::unique_ptr<Lease>(new Lease(std::move(state)));
+}
+
+Lease::Lease(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Lease::~Lease() {
+    state_->renewer.request_stop();
+    state_->renewer.join();
+    try {
+        auto session = state_->driver.session(state_->session_config());
+        session.run(kRelease, {{"name", state_->name}, {"owner", state_->owner}}).consume();
+    } catch (const Error&) {
+        // It lapses by itself.
+    }
+}
+
+void Lease::renew_in(bolt::Transaction& transaction) {
+    state_->renew_in(transaction);
+}
+
+void Lease::confirm(Deadline::Clock::time_point before) {
+    state_->confirm(before);
+}
+
+Deadline Lease::limit() const {
+    // A tenth less than Neo4j's, for clocks that do not run at quite the same speed.
+    constexpr auto kMargin = std::chrono::duration_cast<std::chrono::milliseconds>(kTimeToLive) / 10;
+    std::lock_guard lock(state_->mutex);
+    return Deadline::at(state_->renewed_at + kTimeToLive - kMargin);
+}
+
+}  // namespace crossover::neo4j

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "bolt/driver.h"
+#include "core/deadline.h"
+
+namespace crossover::neo4j {
+
+/// The right to be the only one that does a named piece of work, kept in Neo4j as `(:CrossoverLease {name,
+/// owner, expires_at, …})` under Neo4j's clock. It lapses when it is not renewed; a holder that dies on this
+/// very machine is recognised and replaced at once.
+///
+/// Thread-safe.
+class Lease {
+  public:
+    static constexpr std::chrono::seconds kTimeToLive{30};
+    static constexpr std::chrono::seconds kRenewEvery{5};
+
+    /// Waits for a holder that has stopped renewing, at most its time to live. Throws `conflict`, naming the
+    /// holder, when it is alive. `on_wait` hears what is waited for.
+    static std::unique_ptr<Lease> acquire(bolt::Driver& driver, const std::string& database,
+                                          const std::string& name,
+                                          const std::function<void(const std::string&)>& on_wait,
+                                          const std::stop_token& stop);
+    /// Gives it up, as far as Neo4j can be reached.
+    ~Lease();
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+
+    /// Renews as part of a transaction, which then commits only if we hold the lease. Throws `conflict`
+    /// otherwise. Call confirm() with the moment before, once the commit is acknowledged.
+    void renew_in(bolt::Transaction& transaction);
+    void confirm(Deadline::Clock::time_point before);
+    /// Until here nobody else can hold it. Nothing done under the lease may have a later deadline.
+    Deadline limit() const;
+
+  private:
+    struct State;
+    explicit Lease(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace crossover::neo4j

@@ -1,0 +1,121 @@
+#include "neo4j/media_query.h"
+
+#include <fmt/format.h>
+
+#include "neo4j/inventory.h"
+
+namespace crossover::neo4j {
+
+MediaQueries::MediaQueries(const sync::MediaMapping& mapping)
+    : label_(quote_name(mapping.label)),
+      id_("m." + quote_name(mapping.id_property)),
+      embedding_("m." + quote_name(mapping.embedding_property)),
+      version_("m." + quote_name(mapping.version_property)) {
+    for (const auto& property : mapping.properties) properties_.push_back("m." + quote_name(property.name));
+    const bool is_string = mapping.id_kind == sync::IdKind::string;
+    // A comparison with a number finds floats as well, and equality takes 1 and 1.0 for the same.
+    id_is_of_kind_ = fmt::format("{} IS :: {} NOT NULL", id_, is_string ? "STRING" : "INTEGER");
+    // The lowest value of the kind: a range over the index needs one bound to start from.
+    lowest_id_ = is_string ? "''" : "-9223372036854775808";
+}
+
+std::string MediaQueries::range_condition(const sync::KeyRange& keys) const {
+    std::string condition =
+        keys.after ? fmt::format("{} > $after", id_) : fmt::format("{} >= {}", id_, lowest_id_);
+    if (keys.through) condition += fmt::format(" AND {} <= $through", id_);
+    return fmt::format("{} AND {} AND {} IS NOT NULL", condition, id_is_of_kind_, embedding_);
+}
+
+std::string MediaQueries::item_columns() const {
+    std::string columns = fmt::format("{}, {}", id_, embedding_);
+    for (const auto& property : properties_) columns += ", " + property;
+    return columns;
+}
+
+std::string MediaQueries::versions_in_range(const sync::KeyRange& keys, bool limited) const {
+    return fmt::format("MATCH (m:{}) WHERE {} RETURN {}, {} ORDER BY {}{}", label_, range_condition(keys),
+                       id_, version_, id_, limited ? " LIMIT $limit" : "");
+}
+
+std::string MediaQueries::items_in_range(const sync::KeyRange& keys) const {
+    return fmt::format("MATCH (m:{}) WHERE {} RETURN {} ORDER BY {}", label_, range_condition(keys),
+                       item_columns(), id_);
+}
+
+std::string MediaQueries::all_items() const {
+    return fmt::format("MATCH (m:{}) WHERE {} IS NOT NULL RETURN {}, {}, elementId(m)", label_, embedding_,
+                       item_columns(), version_);
+}
+
+std::string MediaQueries::foreign_ids() const {
+    return fmt::format("MATCH (m:{}) WHERE NOT ({}) AND {} IS NOT NULL RETURN elementId(m), {}", label_,
+                       id_is_of_kind_, embedding_, id_);
+}
+
+std::string MediaQueries::versions_by_id() const {
+    return fmt::format(
+        "UNWIND range(0, size($ids) - 1) AS i MATCH (m:{}) WHERE {} = $ids[i] AND {} AND {} IS NOT NULL "
+        "RETURN i, {}",
+        label_, id_, id_is_of_kind_, embedding_, version_);
+}
+
+std::string MediaQueries::versions_by_label_scan() const {
+    return fmt::format("MATCH (m:{}) WHERE {} IN $ids AND {} AND {} IS NOT NULL RETURN {}, {}", label_, id_,
+                       id_is_of_kind_, embedding_, id_, version_);
+}
+
+std::string MediaQueries::versions_by_element() const {
+    return fmt::format(
+        "UNWIND range(0, size($elements) - 1) AS i MATCH (m:{}) WHERE elementId(m) = $elements[i] AND {} IS "
+        "NOT NULL "
+        "RETURN i, {}, {}",
+        label_, embedding_, id_, version_);
+}
+
+std::string MediaQueries::items_by_id() const {
+    return fmt::format(
+        "UNWIND $ids AS wanted MATCH (m:{}) WHERE {} = wanted AND {} AND {} IS NOT NULL RETURN {}", label_,
+        id_, id_is_of_kind_, embedding_, item_columns());
+}
+
+std::string MediaQueries::items_by_label_scan() const {
+    return fmt::format("MATCH (m:{}) WHERE {} IN $ids AND {} AND {} IS NOT NULL RETURN {}", label_, id_,
+                       id_is_of_kind_, embedding_, item_columns());
+}
+
+std::string MediaQueries::duplicate_ids() const {
+    return fmt::format(
+        "MATCH (m:{}) WHERE {} AND {} IS NOT NULL WITH {} AS id, count(*) AS nodes WHERE nodes > 1 RETURN id "
+        "LIMIT $limit",
+        label_, id_is_of_kind_, embedding_, id_);
+}
+
+std::string MediaQueries::count_with_embedding() const {
+    return fmt::format("MATCH (m:{}) WHERE {} IS NOT NULL RETURN count(m)", label_, embedding_);
+}
+
+std::string MediaQueries::count_without_embedding() const {
+    return fmt::format("MATCH (m:{}) WHERE {} IS NULL RETURN count(m)", label_, embedding_);
+}
+
+std::string MediaQueries::every_nth_id() const {
+    // The rows come in order of ids from the index, so that the collected list is ordered too.
+    return fmt::format(
+        "MATCH (m:{}) WHERE {} WITH {} AS id ORDER BY id WITH collect(id) AS ids UNWIND range($step, "
+        "size(ids) - 1, "
+        "$step) AS i RETURN ids[i]",
+        label_, range_condition({}), id_);
+}
+
+bolt::Parameters MediaQueries::range_parameters(const sync::KeyRange& keys) {
+    bolt::Parameters parameters;
+    if (keys.after) parameters.add("after", to_value(*keys.after));
+    if (keys.through) parameters.add("through", to_value(*keys.through));
+    return parameters;
+}
+
+bolt::Value to_value(const ItemId& id) {
+    return std::visit([](const auto& value) { return bolt::Value(value); }, id);
+}
+
+}  // namespace crossover::neo4j

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <string>
+
+#include "bolt/parameters.h"
+#include "sync/mapping.h"
+#include "sync/source_store.h"
+
+namespace crossover::neo4j {
+
+/// The Cypher that Crossover reads media with. Names are quoted, values are parameters.
+/// Every query sees only nodes of the label that have an embedding; queries by key see only ids of the
+/// mapping's kind.
+class MediaQueries {
+  public:
+    explicit MediaQueries(const sync::MediaMapping& mapping);
+
+    /// id, version in order of ids, at most $limit: `keys` says which bounds become $after and $through.
+    std::string versions_in_range(const sync::KeyRange& keys, bool limited) const;
+    /// id, embedding, carried properties… in order of ids.
+    std::string items_in_range(const sync::KeyRange& keys) const;
+    /// id, embedding, carried properties…, version, element id; all nodes of the label, in no order.
+    std::string all_items() const;
+    /// element id, id of nodes whose id is missing or of another kind.
+    std::string foreign_ids() const;
+    /// position in $ids (from 0), version.
+    std::string versions_by_id() const;
+    /// The same without an index: id, version.
+    std::string versions_by_label_scan() const;
+    /// position in $elements (from 0), id, version.
+    std::string versions_by_element() const;
+    /// id, embedding, carried properties… of $ids.
+    std::string items_by_id() const;
+    std::string items_by_label_scan() const;
+    /// id of ids that several nodes share, at most $limit.
+    std::string duplicate_ids() const;
+    std::string count_with_embedding() const;
+    std::string count_without_embedding() const;
+    /// Every $step-th id, in order.
+    std::string every_nth_id() const;
+
+    /// $after and $through as far as `keys` has them.
+    static bolt::Parameters range_parameters(const sync::KeyRange& keys);
+
+  private:
+    std::string range_condition(const sync::KeyRange& keys) const;
+    std::string item_columns() const;
+
+    std::string label_;
+    std::string id_;
+    std::string embedding_;
+    std::string version_;
+    std::vector<std::string> properties_;
+    std::string id_is_of_kind_;
+    std::string lowest_id_;
+};
+
+bolt::Value to_value(const ItemId& id);
+
+}  // namespace crossover::neo4j

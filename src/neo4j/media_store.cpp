@@ -1,0 +1,486 @@
+#include "neo4j/media_store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <future>
+#include <limits>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "core/error.h"
+#include "neo4j/media_query.h"
+#include "neo4j/row_decoder.h"
+
+namespace crossover::neo4j {
+
+using namespace std::chrono_literals;
+using sync::KeyRange;
+using sync::Presence;
+using sync::Rejected;
+using sync::RejectionReason;
+using sync::ScannedBatch;
+
+namespace {
+
+// Rows whose versions are read ahead of their vectors by one query. Large enough that the query's own cost is
+// small beside its rows, small enough that few rows change in between.
+constexpr std::size_t kPageRows = 10'000;
+
+// Without an order duplicates must be known beforehand, in memory.
+constexpr std::int64_t kMaxKnownDuplicates = 100'000;
+
+// A row that carries its own version counts only where that is older than the query by this much: longer than
+// any transaction of a writer and the difference of clocks. Versions are microseconds of a hybrid clock;
+// legacy ones are smaller.
+constexpr std::chrono::microseconds kVersionMargin = 5min;
+
+std::int64_t clock_version() {
+    return std::chrono::duration_cast<std::chrono::microseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
+        .count();
+}
+
+Error undecodable(const bolt::Decoder& fields) {
+    return Error(System::neo4j, ErrorKind::protocol,
+                 fmt::format("Neo4j sent a record that can't be decoded: {}.", to_string(fields.error())));
+}
+
+bool read_id(bolt::Decoder& fields, ItemId& id) {
+    if (fields.peek() == bolt::Type::integer) {
+        std::int64_t number = 0;
+        fields.read_int(number);
+        id = number;
+        return true;
+    }
+    std::string_view text;
+    if (!fields.read_string(text)) return false;
+    id = std::string(text);
+    return true;
+}
+
+bool same_id(const Rejected& rejected, const ItemId& id) {
+    if (const auto* text = std::get_if<std::string>(&rejected.id)) return ItemId(*text) == id;
+    if (const auto* number = std::get_if<std::int64_t>(&rejected.id)) return ItemId(*number) == id;
+    return false;
+}
+
+Rejected duplicate(const ItemId& id) {
+    Rejected rejected{{}, {}, RejectionReason::id_duplicate, "several nodes have this id"};
+    std::visit([&](const auto& value) { rejected.id = value; }, id);
+    return rejected;
+}
+
+/// Collects the rows of an ordered scan into batches, and sees to duplicates: they come one after the other,
+/// so a batch is cut only where the id changes.
+class BatchBuilder {
+  public:
+    BatchBuilder(const sync::MediaMapping& mapping, std::size_t batch_rows, std::optional<ItemId> after)
+        : mapping_(mapping), decoder_(mapping), batch_rows_(batch_rows), after_(std::move(after)) {
+        start();
+    }
+
+    /// True when a batch is ready before this row: take() it first.
+    bool is_full_before(const ItemId& id) const { return batch_.read() >= batch_rows_ && last_id_ != id; }
+
+    /// `version` is empty where no earlier query saw the row.
+    void add(bolt::Decoder& fields, std::optional<std::int64_t> version) {
+        const std::size_t rows_before = batch_.items.rows();
+        auto row = decoder_.decode(fields, version.value_or(0), batch_.items);
+        if (!fields.ok()) throw undecodable(fields);
+        if (row.id && last_id_ == row.id) {
+            if (batch_.items.rows() > rows_before) sync::pop_back(batch_.items);
+            demote_previous(*row.id);
+            batch_.rejected.push_back(duplicate(*row.id));
+            return;
+        }
+        if (row.rejected) {
+            batch_.rejected.push_back(*std::move(row.rejected));
+        } else if (!version) {
+            sync::pop_back(batch_.items);
+            batch_.unsettled.push_back(*row.id);
+        }
+        if (row.id) last_id_ = std::move(row.id);
+    }
+
+    /// The batch so far, up to and including the last row.
+    ScannedBatch take() {
+        batch_.keys = {after_, last_id_ ? last_id_ : after_};
+        after_ = batch_.keys.through;
+        ScannedBatch full = std::move(batch_);
+        start();
+        return full;
+    }
+
+    void reject(Rejected rejected) { batch_.rejected.push_back(std::move(rejected)); }
+
+  private:
+    void start() {
+        batch_ = ScannedBatch();
+        batch_.items = sync::make_batch(mapping_);
+        batch_.items.ids.reserve(batch_rows_);
+        batch_.items.versions.reserve(batch_rows_);
+        batch_.items.vectors.reserve(batch_rows_ * mapping_.dimension);
+    }
+
+    /// The row before had the same id: it is no better than this one.
+    void demote_previous(const ItemId& id) {
+        if (!batch_.items.empty() && batch_.items.ids.back() == id) {
+            sync::pop_back(batch_.items);
+            batch_.rejected.push_back(duplicate(id));
+        }
+    }
+
+    const sync::MediaMapping& mapping_;
+    const RowDecoder decoder_;
+    const std::size_t batch_rows_;
+    std::optional<ItemId> after_;
+    std::optional<ItemId> last_id_;
+    ScannedBatch batch_;
+};
+
+using VersionPage = std::vector<std::pair<ItemId, std::int64_t>>;
+
+}  // namespace
+
+struct MediaStore::State {
+    bolt::Driver& driver;
+    const std::string database;
+    const sync::MediaMapping mapping;
+    const bool ordered;
+    const MediaQueries queries{mapping};
+    const RowDecoder decoder{mapping};
+
+    bolt::Session session(std::int64_t fetch_size, Deadline::Duration timeout = 30s,
+                          bolt::AccessMode access = bolt::AccessMode::write) const {
+        // Writing sessions go to the leader: what is compared with Milvus must not be stale.
+        bolt::SessionConfig config;
+        config.database = database;
+        config.access = access;
+        config.fetch_size = fetch_size;
+        config.timeout = timeout;
+        return driver.session(std::move(config));
+    }
+
+    VersionPage versions_page(const KeyRange& keys) const {
+        auto open = session(-1);
+        auto parameters = MediaQueries::range_parameters(keys);
+        parameters.add("limit", static_cast<std::int64_t>(kPageRows));
+        auto result = open.run(queries.versions_in_range(keys, true), parameters);
+        VersionPage page;
+        page.reserve(kPageRows);
+        bolt::RecordView record;
+        while (result.next(record)) {
+            ItemId id;
+            if (!read_id(record.fields, id)) throw undecodable(record.fields);
+            const std::int64_t version = read_version(record.fields);
+            if (!record.fields.ok()) throw undecodable(record.fields);
+            page.emplace_back(std::move(id), version);
+        }
+        return page;
+    }
+
+    void scan_ordered(const KeyRange& keys, std::size_t batch_rows,
+                      const std::function<bool(ScannedBatch&&)>& sink) const;
+    void scan_label(std::size_t batch_rows, const std::function<bool(ScannedBatch&&)>& sink) const;
+    std::vector<Rejected> foreign_ids() const;
+    std::unordered_set<ItemId> duplicate_ids() const;
+};
+
+MediaStore::MediaStore(bolt::Driver& driver, std::string database, sync::MediaMapping mapping, bool ordered)
+    : state_(new State{driver, std::move(database), std::move(mapping), ordered}) {}
+
+MediaStore::~MediaStore() = default;
+
+bool MediaStore::ordered() const {
+    return state_->ordered;
+}
+const sync::MediaMapping& MediaStore::mapping() const {
+    return state_->mapping;
+}
+
+// ---- scans ----
+
+void MediaStore::scan(const KeyRange& keys, std::size_t batch_rows,
+                      const std::function<bool(ScannedBatch&&)>& sink) {
+    if (state_->ordered) {
+        state_->scan_ordered(keys, batch_rows, sink);
+    } else {
+        state_->scan_label(batch_rows, sink);
+    }
+}
+
+void MediaStore::State::scan_ordered(const KeyRange& keys, std::size_t batch_rows,
+                                     const std::function<bool(ScannedBatch&&)>& sink) const {
+    BatchBuilder builder(mapping, batch_rows, keys.after);
+    KeyRange remaining = keys;
+    VersionPage versions = versions_page(remaining);
+    for (bool last_page = false; !last_page;) {
+        last_page = versions.size() < kPageRows;
+        const KeyRange page{remaining.after, last_page ? keys.through : std::optional(versions.back().first)};
+        remaining.after = page.through;
+        // The versions of the next page are read while this page's vectors arrive.
+        std::future<VersionPage> next_versions;
+        if (!last_page) {
+            next_versions =
+                std::async(std::launch::async, [this, remaining] { return versions_page(remaining); });
+        }
+
+        auto open = session(-1);
+        auto result = open.run(queries.items_in_range(page), MediaQueries::range_parameters(page));
+        bolt::RecordView record;
+        std::size_t expected = 0;
+        while (result.next(record)) {
+            bolt::Decoder peek = record.fields;
+            ItemId id;
+            if (!read_id(peek, id)) throw undecodable(peek);
+            if (builder.is_full_before(id) && !sink(builder.take())) return;
+            // Both queries come in the order of the index: the row's version is the next one, unless rows
+            // came or went.
+            std::optional<std::int64_t> version;
+            for (std::size_t i = expected; i < versions.size(); ++i) {
+                if (versions[i].first == id) {
+                    version = versions[i].second;
+                    expected = i + 1;
+                    break;
+                }
+            }
+            builder.add(record.fields, version);
+        }
+        if (next_versions.valid()) versions = next_versions.get();
+    }
+    if (!keys.through) {
+        for (auto& rejected : foreign_ids()) builder.reject(std::move(rejected));
+    }
+    ScannedBatch batch = builder.take();
+    batch.keys.through = keys.through;
+    batch.last = true;
+    sink(std::move(batch));
+}
+
+void MediaStore::State::scan_label(std::size_t batch_rows,
+                                   const std::function<bool(ScannedBatch&&)>& sink) const {
+    const auto duplicates = duplicate_ids();
+    const std::int64_t settled_before = clock_version() - kVersionMargin.count();
+    auto open = session(-1);
+    auto result = open.run(queries.all_items(), {});
+    const auto fresh = [&] {
+        ScannedBatch batch;
+        batch.items = sync::make_batch(mapping);
+        batch.items.vectors.reserve(batch_rows * mapping.dimension);
+        return batch;
+    };
+    ScannedBatch batch = fresh();
+    bolt::RecordView record;
+    while (result.next(record)) {
+        if (batch.read() >= batch_rows) {
+            if (!sink(std::exchange(batch, fresh()))) return;
+        }
+        const std::size_t rows_before = batch.items.rows();
+        auto row = decoder.decode(record.fields, 0, batch.items);
+        const std::int64_t version = read_version(record.fields);
+        std::string_view element;
+        record.fields.read_string(element);
+        if (!record.fields.ok()) throw undecodable(record.fields);
+        const bool appended = batch.items.rows() > rows_before;
+        if (row.id && duplicates.contains(*row.id)) {
+            if (appended) sync::pop_back(batch.items);
+            batch.rejected.push_back(duplicate(*row.id));
+            batch.rejected.back().element_id = element;
+        } else if (row.rejected) {
+            row.rejected->element_id = element;
+            batch.rejected.push_back(*std::move(row.rejected));
+        } else if (version > settled_before) {
+            sync::pop_back(batch.items);
+            batch.unsettled.push_back(*row.id);
+        } else {
+            RowDecoder::set_last_version(batch.items, version);
+            batch.element_ids.emplace_back(element);
+        }
+    }
+    batch.last = true;
+    sink(std::move(batch));
+}
+
+void MediaStore::scan_versions(const KeyRange& keys,
+                               const std::function<bool(const ItemId&, Presence)>& sink) {
+    auto open = state_->session(-1);
+    auto result =
+        open.run(state_->queries.versions_in_range(keys, false), MediaQueries::range_parameters(keys));
+    std::optional<ItemId> held;
+    Presence presence;
+    bolt::RecordView record;
+    while (result.next(record)) {
+        ItemId id;
+        if (!read_id(record.fields, id)) throw undecodable(record.fields);
+        const std::int64_t version = read_version(record.fields);
+        if (!record.fields.ok()) throw undecodable(record.fields);
+        if (held == id) {
+            presence = {Presence::State::ambiguous, 0};
+            continue;
+        }
+        if (held && !sink(*held, presence)) return;
+        held = std::move(id);
+        presence = {Presence::State::present, version};
+    }
+    if (held) sink(*held, presence);
+}
+
+std::vector<Rejected> MediaStore::State::foreign_ids() const {
+    std::vector<Rejected> found;
+    auto open = session(1000);
+    auto result = open.run(queries.foreign_ids(), {});
+    bolt::RecordView record;
+    while (result.next(record)) {
+        std::string_view element;
+        record.fields.read_string(element);
+        const std::string element_id(element);
+        auto row = decoder.decode_id(record.fields);
+        if (!record.fields.ok()) throw undecodable(record.fields);
+        if (!row.rejected) continue;  // became an id of our kind just now: a write, so it is captured
+        row.rejected->element_id = element_id;
+        found.push_back(*std::move(row.rejected));
+    }
+    return found;
+}
+
+std::unordered_set<ItemId> MediaStore::State::duplicate_ids() const {
+    std::unordered_set<ItemId> ids;
+    auto open = session(1000, 300s);
+    auto result = open.run(queries.duplicate_ids(), {{"limit", kMaxKnownDuplicates}});
+    bolt::RecordView record;
+    while (result.next(record)) {
+        ItemId id;
+        if (!read_id(record.fields, id)) throw undecodable(record.fields);
+        ids.insert(std::move(id));
+    }
+    if (ids.size() >= static_cast<std::size_t>(kMaxKnownDuplicates)) {
+        throw Error(
+            System::neo4j, ErrorKind::not_ready,
+            fmt::format(
+                "At least {} ids of {} belong to several nodes. Make ids unique, and a constraint that keeps "
+                "them so, before copying: 'migrate preflight' names the statement.",
+                kMaxKnownDuplicates, mapping.label));
+    }
+    return ids;
+}
+
+// ---- by id ----
+
+std::vector<Presence> MediaStore::read_versions(std::span<const ItemId> ids, Deadline deadline) {
+    std::vector<Presence> found(ids.size());
+    const auto count = [&](std::size_t position, std::int64_t version) {
+        Presence& presence = found[position];
+        presence = presence.state == Presence::State::absent ? Presence{Presence::State::present, version}
+                                                             : Presence{Presence::State::ambiguous, 0};
+    };
+    bolt::List wanted;
+    wanted.reserve(ids.size());
+    for (const auto& id : ids) wanted.push_back(to_value(id));
+    auto open = state_->session(-1, deadline.remaining());
+    bolt::RecordView record;
+    if (state_->ordered) {
+        auto result = open.run(state_->queries.versions_by_id(), {{"ids", std::move(wanted)}});
+        while (result.next(record)) {
+            std::int64_t position = 0;
+            record.fields.read_int(position);
+            const std::int64_t version = read_version(record.fields);
+            if (!record.fields.ok()) throw undecodable(record.fields);
+            count(static_cast<std::size_t>(position), version);
+        }
+        return found;
+    }
+    std::unordered_map<ItemId, std::size_t> positions;
+    for (std::size_t i = 0; i < ids.size(); ++i) positions.emplace(ids[i], i);
+    auto result = open.run(state_->queries.versions_by_label_scan(), {{"ids", std::move(wanted)}});
+    while (result.next(record)) {
+        ItemId id;
+        if (!read_id(record.fields, id)) throw undecodable(record.fields);
+        const std::int64_t version = read_version(record.fields);
+        if (!record.fields.ok()) throw undecodable(record.fields);
+        if (const auto position = positions.find(id); position != positions.end())
+            count(position->second, version);
+    }
+    return found;
+}
+
+void MediaStore::read_items(std::span<const ItemId> ids, sync::ItemBatch& valid,
+                            std::vector<Rejected>& rejected, Deadline deadline) {
+    bolt::List wanted;
+    wanted.reserve(ids.size());
+    for (const auto& id : ids) wanted.push_back(to_value(id));
+    auto open = state_->session(-1, deadline.remaining());
+    const auto& queries = state_->queries;
+    auto result = open.run(state_->ordered ? queries.items_by_id() : queries.items_by_label_scan(),
+                           {{"ids", std::move(wanted)}});
+
+    // Nodes that share an id do not come one after the other here: all are decoded, then the shared ones
+    // taken out.
+    std::unordered_map<ItemId, int> nodes;
+    sync::ItemBatch rows = sync::make_batch(state_->mapping);
+    std::vector<Rejected> refused;
+    bolt::RecordView record;
+    while (result.next(record)) {
+        auto row = state_->decoder.decode(record.fields, 0, rows);
+        if (!record.fields.ok()) throw undecodable(record.fields);
+        if (row.id) ++nodes[*row.id];
+        if (row.rejected) refused.push_back(*std::move(row.rejected));
+    }
+    const bool all_single =
+        std::all_of(nodes.begin(), nodes.end(), [](const auto& entry) { return entry.second == 1; });
+    if (all_single && valid.empty()) {
+        valid = std::move(rows);
+    } else {
+        for (std::size_t row = 0; row < rows.rows(); ++row) {
+            if (nodes.at(rows.ids[row]) == 1) {
+                sync::append_row(valid, rows, row);
+            } else {
+                refused.push_back(duplicate(rows.ids[row]));
+            }
+        }
+    }
+    for (auto& item : refused) {
+        for (const auto& [id, count] : nodes) {
+            if (count > 1 && same_id(item, id)) item = duplicate(id);
+        }
+        rejected.push_back(std::move(item));
+    }
+}
+
+// ---- counts ----
+
+namespace {
+
+std::int64_t count(bolt::Session session, const std::string& query) {
+    const auto row = session.run(query).single();
+    const auto* number = row[0].get_if<std::int64_t>();
+    return number != nullptr ? *number : 0;
+}
+
+}  // namespace
+
+std::int64_t MediaStore::count_without_embedding(Deadline deadline) {
+    return count(state_->session(1, deadline.remaining()), state_->queries.count_without_embedding());
+}
+
+std::int64_t MediaStore::count_with_embedding(Deadline deadline) {
+    return count(state_->session(1, deadline.remaining()), state_->queries.count_with_embedding());
+}
+
+std::vector<ItemId> MediaStore::range_boundaries(std::size_t parts, Deadline deadline) {
+    std::vector<ItemId> boundaries;
+    const std::int64_t total = count_with_embedding(deadline);
+    if (parts < 2 || total < static_cast<std::int64_t>(parts)) return boundaries;
+    auto open = state_->session(-1, deadline.remaining());
+    auto result =
+        open.run(state_->queries.every_nth_id(), {{"step", total / static_cast<std::int64_t>(parts) + 1}});
+    bolt::RecordView record;
+    while (result.next(record)) {
+        ItemId id;
+        if (!read_id(record.fields, id)) throw undecodable(record.fields);
+        if (boundaries.empty() || boundaries.back() < id) boundaries.push_back(std::move(id));
+    }
+    return boundaries;
+}
+
+}  // namespace crossover::neo4j

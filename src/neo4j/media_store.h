@@ -1,0 +1,45 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "bolt/driver.h"
+#include "sync/source_store.h"
+
+namespace crossover::neo4j {
+
+/// The media nodes of one label: sync's view of Neo4j over Bolt.
+///
+/// Thread-safe: each call takes a session of its own from the driver, which must outlive the store.
+/// Ordered scans use the range index on the id property; without one (`ordered = false`) a scan reads the
+/// label's nodes once and calls by id cost a label scan each.
+class MediaStore : public sync::SourceStore, public sync::SourceScanner {
+  public:
+    MediaStore(bolt::Driver& driver, std::string database, sync::MediaMapping mapping, bool ordered);
+    ~MediaStore() override;
+
+    std::vector<sync::Presence> read_versions(std::span<const ItemId> ids, Deadline deadline) override;
+    void read_items(std::span<const ItemId> ids, sync::ItemBatch& valid,
+                    std::vector<sync::Rejected>& rejected, Deadline deadline) override;
+    bool ordered() const override;
+    void scan(const sync::KeyRange& keys, std::size_t batch_rows,
+              const std::function<bool(sync::ScannedBatch&&)>& sink) override;
+    void scan_versions(const sync::KeyRange& keys,
+                       const std::function<bool(const ItemId&, sync::Presence)>& sink) override;
+
+    /// Nodes of the label without an embedding: nothing to copy.
+    std::int64_t count_without_embedding(Deadline deadline);
+    /// Nodes of the label with an embedding.
+    std::int64_t count_with_embedding(Deadline deadline);
+    /// Boundaries that divide the ids into `parts` ranges of about equal size; fewer where there are few ids.
+    /// Ordered only.
+    std::vector<ItemId> range_boundaries(std::size_t parts, Deadline deadline);
+
+    const sync::MediaMapping& mapping() const;
+
+  private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace crossover::neo4j

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <vector>
+
+#include "core/deadline.h"
+#include "core/item_id.h"
+#include "sync/item_batch.h"
+
+namespace crossover::sync {
+
+/// What Neo4j says of one id: the nodes of the label that bear it and have an embedding.
+struct Presence {
+    enum class State : std::uint8_t {
+        absent,     ///< no such node, or none with an embedding
+        present,    ///< exactly one
+        ambiguous,  ///< several nodes share the id: nobody can say which is right, so none is copied
+    };
+    State state = State::absent;
+    std::int64_t version = 0;  ///< of the one node; a missing version property is 0
+    friend bool operator==(const Presence&, const Presence&) = default;
+};
+
+/// Ids in (after, through]; an empty bound is open.
+struct KeyRange {
+    std::optional<ItemId> after;
+    std::optional<ItemId> through;
+    friend bool operator==(const KeyRange&, const KeyRange&) = default;
+};
+
+/// Consecutive source items of a scan.
+struct ScannedBatch {
+    ItemBatch items;                 ///< valid ones; their versions were read before their vectors
+    std::vector<Rejected> rejected;  ///< invalid ones
+    std::vector<ItemId> unsettled;   ///< valid or not, changed while being read: to go through sync()
+    KeyRange keys;                   ///< what this batch covers; open where the scan has no order
+    bool last = false;               ///< it reaches the end of what was asked for; may then be empty
+    /// Neo4j's element id of each row of `items`: only where the scan has no order, for read_versions_at().
+    std::vector<std::string> element_ids;
+    std::size_t read() const { return items.rows() + rejected.size() + unsettled.size(); }
+};
+
+/// Neo4j, the source of truth. Thread-safe. Calls throw crossover::Error.
+class SourceStore {
+  public:
+    virtual ~SourceStore() = default;
+
+    /// The versions of `ids`, in their order, as the leader has them.
+    virtual std::vector<Presence> read_versions(std::span<const ItemId> ids, Deadline deadline) = 0;
+
+    /// Appends the items of `ids` that are present and valid to `valid`, and says of the others that are
+    /// present why they are not. `valid.versions` are those of this read: a caller that needs a version older
+    /// than the vector has read it before by read_versions().
+    virtual void read_items(std::span<const ItemId> ids, ItemBatch& valid, std::vector<Rejected>& rejected,
+                            Deadline deadline) = 0;
+};
+
+/// Neo4j as something to read from one end to the other. Thread-safe; each scan has a connection of its own.
+class SourceScanner {
+  public:
+    virtual ~SourceScanner() = default;
+
+    /// True where ids can be read in order (a range index on the id property is online).
+    virtual bool ordered() const = 0;
+
+    /// Reads the items of `keys`, in order of ids where ordered(); otherwise all, in no order (`keys` must be
+    /// open). Calls `sink` with batches of at most `batch_rows` rows read; it returns false to stop. Nodes
+    /// whose id is no row's id (missing, the other kind) come in the batch that ends an open-ended range. A
+    /// lost connection throws; what reached the sink is whole batches.
+    virtual void scan(const KeyRange& keys, std::size_t batch_rows,
+                      const std::function<bool(ScannedBatch&&)>& sink) = 0;
+
+    /// Ids and versions of present items within `keys`, in order; only where ordered(). An ambiguous id comes
+    /// once, as such.
+    virtual void scan_versions(const KeyRange& keys,
+                               const std::function<bool(const ItemId&, Presence)>& sink) = 0;
+};
+
+}  // namespace crossover::sync

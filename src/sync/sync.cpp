@@ -1,0 +1,95 @@
+#include "sync/sync.h"
+
+#include <unordered_map>
+
+namespace crossover::sync {
+
+namespace {
+
+/// The versions to store are those read first: read_items() may already see a later one.
+void stamp_versions(ItemBatch& batch, std::span<const ItemId> ids, std::span<const Presence> before) {
+    std::unordered_map<ItemId, std::int64_t> versions;
+    versions.reserve(ids.size());
+    for (std::size_t i = 0; i < ids.size(); ++i) versions.emplace(ids[i], before[i].version);
+    for (std::size_t row = 0; row < batch.rows(); ++row) batch.versions[row] = versions.at(batch.ids[row]);
+}
+
+std::vector<ItemId> in_state(std::span<const ItemId> ids, std::span<const Presence> presences,
+                             Presence::State state) {
+    std::vector<ItemId> selected;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        if (presences[i].state == state) selected.push_back(ids[i]);
+    }
+    return selected;
+}
+
+/// Ids without a row in `batch`: deleted, invalid or ambiguous.
+std::vector<ItemId> without_row(std::span<const ItemId> ids, const ItemBatch& batch) {
+    std::unordered_map<ItemId, bool> rows;
+    rows.reserve(batch.rows());
+    for (const auto& id : batch.ids) rows.emplace(id, true);
+    std::vector<ItemId> missing;
+    for (const auto& id : ids) {
+        if (!rows.contains(id)) missing.push_back(id);
+    }
+    return missing;
+}
+
+}  // namespace
+
+SyncOutcome sync(SourceStore& source, VectorStore& target, const MediaMapping& mapping,
+                 std::span<const ItemId> ids, const SyncLimits& limits) {
+    SyncOutcome outcome;
+    std::vector<ItemId> moving(ids.begin(), ids.end());
+    const auto source_deadline = [&] { return Deadline::after(limits.source_deadline); };
+
+    for (int round = 0; round < limits.rounds && !moving.empty(); ++round) {
+        const auto before = source.read_versions(moving, source_deadline());
+        ItemBatch valid = make_batch(mapping);
+        std::vector<Rejected> rejected;
+        // Only what was present at the first look may be written: absent, present and absent again looks
+        // unchanged at the second, and a row written from the middle would stay.
+        const auto present = in_state(moving, before, Presence::State::present);
+        if (!present.empty()) source.read_items(present, valid, rejected, source_deadline());
+        const auto ambiguous = in_state(moving, before, Presence::State::ambiguous);
+        if (!ambiguous.empty()) {
+            ItemBatch ignored = make_batch(mapping);
+            source.read_items(ambiguous, ignored, rejected, source_deadline());
+        }
+        stamp_versions(valid, moving, before);
+        const auto gone = without_row(moving, valid);
+
+        if (!valid.empty()) target.upsert(valid, limits.write_deadline);
+        if (!gone.empty()) target.erase(gone, limits.write_deadline);
+
+        const auto after = source.read_versions(moving, source_deadline());
+        std::vector<ItemId> changed;
+        std::unordered_map<ItemId, bool> settled;
+        for (std::size_t i = 0; i < moving.size(); ++i) {
+            if (after[i] == before[i]) {
+                settled.emplace(moving[i], true);
+            } else {
+                changed.push_back(moving[i]);
+            }
+        }
+        for (const auto& id : valid.ids) outcome.upserted += settled.contains(id);
+        for (const auto& id : gone) outcome.erased += settled.contains(id);
+        for (auto& item : rejected) {
+            const bool is_settled = std::visit(
+                [&](const auto& id) {
+                    if constexpr (std::is_same_v<std::decay_t<decltype(id)>, std::monostate>) {
+                        return false;
+                    } else {
+                        return settled.contains(ItemId(id));
+                    }
+                },
+                item.id);
+            if (is_settled) outcome.rejected.push_back(std::move(item));
+        }
+        moving = std::move(changed);
+    }
+    outcome.still_moving = std::move(moving);
+    return outcome;
+}
+
+}  // namespace crossover::sync

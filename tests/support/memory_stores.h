@@ -1,0 +1,205 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "sync/source_store.h"
+#include "sync/vector_store.h"
+
+/// Neo4j and Milvus in memory, with a hook before every call: there a test plays the other writers.
+namespace crossover::test {
+
+struct Node {
+    std::int64_t version = 0;
+    std::vector<float> vector;
+    bool valid = true;
+    int copies = 1;  ///< nodes that share the id
+    std::string title = {};
+};
+
+struct Row {
+    std::int64_t version = 0;
+    std::vector<float> vector;
+    std::string title = {};
+    friend bool operator==(const Row&, const Row&) = default;
+};
+
+/// What happens before a call; the calls of both stores of a test are numbered together from 0.
+struct Script {
+    /// Held by both stores while a call runs, and by the hook: stores are used by several threads.
+    std::recursive_mutex mutex;
+    int calls = 0;
+    std::function<void(int call, const char* name)> before;
+    void call(const char* name) {
+        const std::lock_guard lock(mutex);
+        const int number = calls++;
+        if (before) before(number, name);
+    }
+};
+
+inline sync::MediaMapping mapping_of(std::uint32_t dimension) {
+    sync::MediaMapping mapping;
+    mapping.dimension = dimension;
+    mapping.properties = {{"title", sync::PropertyType::text}};
+    return mapping;
+}
+
+class MemorySource : public sync::SourceStore, public sync::SourceScanner {
+  public:
+    MemorySource(Script& script, sync::MediaMapping mapping, bool ordered = true)
+        : script_(&script), mapping_(std::move(mapping)), ordered_(ordered) {}
+
+    std::map<ItemId, Node> nodes;
+    std::vector<ItemId> unsettled;       ///< ids that a scan reports as changed while being read
+    std::vector<sync::Rejected> idless;  ///< nodes without a usable id
+
+    std::vector<sync::Presence> read_versions(std::span<const ItemId> ids, Deadline) override {
+        const std::lock_guard lock(script_->mutex);
+        script_->call("read_versions");
+        std::vector<sync::Presence> result;
+        for (const auto& id : ids) result.push_back(presence(id));
+        return result;
+    }
+
+    void read_items(std::span<const ItemId> ids, sync::ItemBatch& valid,
+                    std::vector<sync::Rejected>& rejected, Deadline) override {
+        const std::lock_guard lock(script_->mutex);
+        script_->call("read_items");
+        for (const auto& id : ids) read(id, valid, rejected);
+    }
+
+    bool ordered() const override { return ordered_; }
+
+    void scan(const sync::KeyRange& keys, std::size_t batch_rows,
+              const std::function<bool(sync::ScannedBatch&&)>& sink) override {
+        std::unique_lock lock(script_->mutex);
+        script_->call("scan");
+        auto at = keys.after ? nodes.upper_bound(*keys.after) : nodes.begin();
+        sync::ScannedBatch batch;
+        const auto start = [&](std::optional<ItemId> after) {
+            batch = {};
+            batch.items = sync::make_batch(mapping_);
+            batch.keys.after = std::move(after);
+        };
+        start(keys.after);
+        for (; at != nodes.end(); ++at) {
+            if (std::find(unsettled.begin(), unsettled.end(), at->first) != unsettled.end()) {
+                batch.unsettled.push_back(at->first);
+            } else {
+                read(at->first, batch.items, batch.rejected);
+            }
+            if (batch.read() < batch_rows || std::next(at) == nodes.end()) continue;
+            if (ordered_) batch.keys.through = at->first;
+            const auto id = at->first;
+            script_->call("batch");
+            lock.unlock();
+            if (!sink(std::move(batch))) return;
+            lock.lock();
+            start(ordered_ ? std::optional(id) : std::nullopt);
+            at = nodes.lower_bound(id);
+            if (at == nodes.end()) break;
+        }
+        batch.rejected.insert(batch.rejected.end(), idless.begin(), idless.end());
+        script_->call("batch");
+        batch.last = true;
+        lock.unlock();
+        sink(std::move(batch));
+    }
+
+    void scan_versions(const sync::KeyRange& keys,
+                       const std::function<bool(const ItemId&, sync::Presence)>& sink) override {
+        std::vector<std::pair<ItemId, sync::Presence>> found;
+        {
+            const std::lock_guard lock(script_->mutex);
+            script_->call("scan_versions");
+            auto at = keys.after ? nodes.upper_bound(*keys.after) : nodes.begin();
+            for (; at != nodes.end(); ++at) found.emplace_back(at->first, presence(at->first));
+        }
+        for (const auto& [id, state] : found) {
+            if (!sink(id, state)) return;
+        }
+    }
+
+    sync::Presence presence(const ItemId& id) const {
+        const auto found = nodes.find(id);
+        if (found == nodes.end()) return {};
+        if (found->second.copies > 1) return {sync::Presence::State::ambiguous, 0};
+        return {sync::Presence::State::present, found->second.version};
+    }
+
+    /// The row that Milvus should have, or none.
+    std::optional<Row> wanted(const ItemId& id) const {
+        const auto found = nodes.find(id);
+        if (found == nodes.end() || !found->second.valid || found->second.copies > 1) return std::nullopt;
+        return Row{found->second.version, found->second.vector, found->second.title};
+    }
+
+  private:
+    void read(const ItemId& id, sync::ItemBatch& valid, std::vector<sync::Rejected>& rejected) {
+        const auto found = nodes.find(id);
+        if (found == nodes.end()) return;
+        const auto& node = found->second;
+        if (node.valid && node.copies == 1) {
+            valid.ids.push_back(id);
+            valid.versions.push_back(node.version);
+            valid.vectors.insert(valid.vectors.end(), node.vector.begin(), node.vector.end());
+            for (auto& column : valid.properties) {
+                std::get<std::vector<std::string>>(column.values).push_back(node.title);
+                column.present.push_back(1);
+            }
+            return;
+        }
+        for (int copy = 0; copy < node.copies; ++copy) {
+            sync::Rejected item{
+                std::monostate{}, "4:test:1",
+                node.copies > 1 ? sync::RejectionReason::id_duplicate : sync::RejectionReason::not_finite,
+                ""};
+            std::visit([&](const auto& value) { item.id = value; }, id);
+            rejected.push_back(std::move(item));
+        }
+    }
+
+    Script* script_;
+    sync::MediaMapping mapping_;
+    bool ordered_;
+};
+
+class MemoryTarget : public sync::VectorStore {
+  public:
+    explicit MemoryTarget(Script& script) : script_(&script) {}
+
+    std::map<ItemId, Row> rows;
+
+    void upsert(sync::ItemBatch& batch, Deadline) override {
+        const std::lock_guard lock(script_->mutex);
+        script_->call("upsert");
+        for (std::size_t i = 0; i < batch.rows(); ++i) {
+            const auto first = batch.vectors.begin() + static_cast<std::ptrdiff_t>(i * batch.dimension);
+            Row row{batch.versions[i], {first, first + batch.dimension}};
+            for (const auto& column : batch.properties) {
+                row.title = std::get<std::vector<std::string>>(column.values)[i];
+            }
+            rows[batch.ids[i]] = std::move(row);
+        }
+    }
+
+    void erase(std::span<const ItemId> ids, Deadline) override {
+        const std::lock_guard lock(script_->mutex);
+        script_->call("erase");
+        for (const auto& id : ids) rows.erase(id);
+    }
+
+    std::optional<Row> row(const ItemId& id) const {
+        const auto found = rows.find(id);
+        return found == rows.end() ? std::nullopt : std::optional(found->second);
+    }
+
+  private:
+    Script* script_;
+};
+
+}  // namespace crossover::test
