@@ -1,0 +1,126 @@
+#include "migrate/preflight.h"
+
+#include <fmt/format.h>
+
+#include <future>
+
+#include "commands.h"
+#include "core/text.h"
+#include "exit_code.h"
+#include "milvus/endpoint.h"
+#include "preflight_report.h"
+#include "progress_view.h"
+#include "servers.h"
+
+namespace crossover::cli {
+namespace {
+
+using migrate::ServerState;
+
+class Preflight : public Command {
+  public:
+    explicit Preflight(CLI::App& parent) {
+        declare(
+            parent, "preflight", "See what is there and whether it is enough. Writes nothing.",
+            "  migrate preflight --check-connectivity   only whether the servers answer, and their versions\n"
+            "  migrate preflight                        reads every embedding once: exact counts, measured "
+            "estimate\n"
+            "  migrate preflight --output json | jq .inventory.bad");
+        app->add_flag("--check-connectivity", only_connectivity_, "only ask the servers for their versions")
+            ->group("Looking");
+        add_settings("Looking", {"migration.hnsw_m", "migration.ef_construction"});
+        add_media_settings();
+        add_server_settings();
+        add_general_flags();
+    }
+
+    int run(const Context& context) override {
+        const auto& settings = context.settings;
+        PreflightReport report;
+        report.only_connectivity = only_connectivity_;
+        report.label = settings.label;
+        report.servers = check_servers(settings);
+        if (!only_connectivity_ && report.servers[0].reached) {
+            report.source = source_address(settings);
+            look_inside(report, context);
+        }
+        judge(report);
+        if (context.json) {
+            fmt::print("{}\n", preflight_json(report));
+        } else {
+            print_preflight(report);
+        }
+        if (report.ready()) return kDone;
+        return report.only_unreachable ? kUnreachable : kNotReady;
+    }
+
+  private:
+    /// Neo4j, Milvus, PostgreSQL, Redis, in this order; all at once, so that one that hangs does not delay
+    /// the rest.
+    static std::vector<ServerState> check_servers(const Settings& settings) {
+        std::vector<std::future<ServerState>> checks;
+        const auto add = [&](System system, const std::string& address, auto check) {
+            checks.push_back(std::async(std::launch::async, [system, address, check]() -> ServerState {
+                if (address.empty()) return migrate::not_configured(system);
+                try {
+                    return check();
+                } catch (const Error& error) {
+                    return migrate::misconfigured(system, redacted(address), error);
+                }
+            }));
+        };
+        add(System::neo4j, settings.neo4j_uri, [&settings] {
+            return migrate::check_neo4j(*make_driver(settings), source_address(settings),
+                                        settings.neo4j_database);
+        });
+        add(System::milvus, settings.milvus_uri,
+            [&settings] { return migrate::check_milvus(*make_client(settings), target_address(settings)); });
+        add(System::postgres, settings.postgres_url,
+            [&settings] { return migrate::check_postgres(settings.postgres_url); });
+        add(System::redis, settings.redis_url,
+            [&settings] { return migrate::check_redis(settings.redis_url); });
+        std::vector<ServerState> servers;
+        for (auto& check : checks) servers.push_back(check.get());
+        return servers;
+    }
+
+    static void look_inside(PreflightReport& report, const Context& context) {
+        const auto& settings = context.settings;
+        auto driver = make_driver(settings);
+        try {
+            ProgressView view;
+            report.inventory = migrate::take_inventory(
+                *driver, settings.neo4j_database, make_mapping(settings),
+                [&](std::int64_t read, std::int64_t expected) {
+                    ProgressMoment moment;
+                    moment.done = read;
+                    moment.expected = expected;
+                    moment.state = "reading";
+                    view.show(moment);
+                },
+                context.stop);
+        } catch (const Error& error) {
+            // Nothing to copy is a finding; anything else ends the command.
+            if (error.kind() != ErrorKind::not_ready) throw;
+            report.reasons.push_back(error.what());
+            return;
+        }
+        const auto& inventory = *report.inventory;
+        report.forecast =
+            migrate::forecast(inventory.valid, inventory.mapping.dimension, static_cast<int>(settings.hnsw_m),
+                              static_cast<int>(settings.ef_construction), inventory.read_seconds);
+        if (!report.servers[1].reached) return;
+        const auto endpoint = milvus::parse_endpoint(settings.milvus_uri);
+        report.capacity = migrate::ask_capacity(*make_client(settings), migrate::is_loopback(endpoint.host));
+    }
+
+    bool only_connectivity_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_preflight(CLI::App& parent) {
+    return std::make_unique<Preflight>(parent);
+}
+
+}  // namespace crossover::cli

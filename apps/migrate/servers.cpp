@@ -1,0 +1,75 @@
+#include "servers.h"
+
+#include <fmt/format.h>
+
+#include "core/error.h"
+#include "milvus/endpoint.h"
+
+namespace crossover::cli {
+namespace {
+
+bolt::Uri neo4j_uri(const Settings& settings) {
+    if (settings.neo4j_uri.empty()) {
+        throw Error(
+            System::config, ErrorKind::usage,
+            "Neo4j is not configured. Set NEO4J_URI (such as bolt://localhost:7687), or give --neo4j-uri.");
+    }
+    return bolt::parse_uri(settings.neo4j_uri);
+}
+
+milvus::Endpoint milvus_endpoint(const Settings& settings) {
+    if (settings.milvus_uri.empty()) {
+        throw Error(System::config, ErrorKind::usage,
+                    "Milvus is not configured. Set MILVUS_URI (such as http://localhost:19530), or give "
+                    "--milvus-uri.");
+    }
+    return milvus::parse_endpoint(settings.milvus_uri);
+}
+
+}  // namespace
+
+std::unique_ptr<bolt::Driver> make_driver(const Settings& settings) {
+    auto token = settings.neo4j_password.empty()
+                     ? bolt::AuthToken::none()
+                     : bolt::AuthToken::basic(settings.neo4j_user, settings.neo4j_password);
+    bolt::DriverConfig config;
+    config.ca_file = settings.neo4j_ca_file;
+    return std::make_unique<bolt::Driver>(neo4j_uri(settings), std::move(token), std::move(config));
+}
+
+std::unique_ptr<milvus::Client> make_client(const Settings& settings) {
+    milvus_endpoint(settings);
+    milvus::ClientConfig config;
+    config.uri = settings.milvus_uri;
+    config.token = settings.milvus_token;
+    config.database = settings.milvus_database;
+    config.ca_file = settings.milvus_ca_file;
+    return std::make_unique<milvus::Client>(std::move(config));
+}
+
+std::string source_address(const Settings& settings) {
+    const auto uri = neo4j_uri(settings);
+    return fmt::format("{}://{}/{}", uri.text.substr(0, uri.text.find("://")), bolt::to_string(uri.address),
+                       settings.neo4j_database);
+}
+
+std::string target_address(const Settings& settings) {
+    const auto endpoint = milvus_endpoint(settings);
+    return fmt::format("{}://{}/{}", endpoint.tls ? "https" : "http", endpoint.authority(),
+                       settings.milvus_database);
+}
+
+sync::MediaMapping make_mapping(const Settings& settings) {
+    sync::MediaMapping mapping;
+    mapping.label = settings.label;
+    mapping.id_property = settings.id_property;
+    mapping.embedding_property = settings.embedding_property;
+    for (const auto& name : settings.properties) mapping.properties.push_back({name, {}});
+    mapping.dimension = static_cast<std::uint32_t>(settings.dimension);
+    mapping.metric = settings.metric == "IP"   ? sync::Metric::inner_product
+                     : settings.metric == "L2" ? sync::Metric::l2
+                                               : sync::Metric::cosine;
+    return mapping;
+}
+
+}  // namespace crossover::cli

@@ -1,0 +1,155 @@
+#include "migrate/checkpoint.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "migrate/durable_file.h"
+
+namespace crossover::migrate {
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr int kFormat = 1;
+constexpr std::size_t kMaxCheckpointBytes = 64 << 20;
+
+// Ids may hold bytes that JSON text cannot: integers stay numbers, strings go as they are (Neo4j stores valid
+// UTF-8).
+Json to_json(const std::optional<ItemId>& id) {
+    if (!id) return nullptr;
+    if (const auto* number = std::get_if<std::int64_t>(&*id)) return *number;
+    return std::get<std::string>(*id);
+}
+
+std::optional<ItemId> id_from_json(const Json& json) {
+    if (json.is_null()) return std::nullopt;
+    if (json.is_number_integer()) return ItemId(json.get<std::int64_t>());
+    return ItemId(json.get<std::string>());
+}
+
+Phase phase_from_text(const std::string& text) {
+    for (const Phase phase : {Phase::copy, Phase::index, Phase::load, Phase::sweep, Phase::done}) {
+        if (to_string(phase) == text) return phase;
+    }
+    throw std::invalid_argument("unknown phase " + text);
+}
+
+Json to_json(const Checkpoint& checkpoint) {
+    Json ranges = Json::array();
+    for (const auto& range : checkpoint.open_ranges) {
+        ranges.push_back({{"after", to_json(range.keys.after)},
+                          {"through", to_json(range.keys.through)},
+                          {"done_through", to_json(range.done_through)},
+                          {"in_flight_through", to_json(range.in_flight_through)}});
+    }
+    const Live& live = checkpoint.live;
+    return {{"format", kFormat},
+            {"job", checkpoint.job},
+            {"description", checkpoint.description},
+            {"epoch", checkpoint.epoch},
+            {"collection_id", checkpoint.collection_id},
+            {"collection", checkpoint.collection},
+            {"phase", to_string(checkpoint.phase)},
+            {"expected", checkpoint.expected},
+            {"counts",
+             {{"read", checkpoint.counts.read},
+              {"copied", checkpoint.counts.copied},
+              {"quarantined", checkpoint.counts.quarantined},
+              {"skipped", checkpoint.counts.skipped}}},
+            {"open_ranges", std::move(ranges)},
+            {"in_flight_until_ms", checkpoint.in_flight_until_ms},
+            {"quarantine_bytes", checkpoint.quarantine_bytes},
+            {"copy_seconds", checkpoint.copy_seconds},
+            {"index_seconds", checkpoint.index_seconds},
+            {"started_ms", checkpoint.started_ms},
+            {"live",
+             {{"updated_ms", live.updated_ms},
+              {"pid", live.pid},
+              {"items_per_second", live.items_per_second},
+              {"errors", live.errors},
+              {"state", live.state},
+              {"reader", live.reader},
+              {"writer", live.writer},
+              {"checker", live.checker},
+              {"finished_cleanly", live.finished_cleanly}}}};
+}
+
+Checkpoint from_json(const Json& json) {
+    if (json.at("format").get<int>() != kFormat) throw std::invalid_argument("unknown format");
+    Checkpoint checkpoint;
+    json.at("job").get_to(checkpoint.job);
+    json.at("description").get_to(checkpoint.description);
+    json.at("epoch").get_to(checkpoint.epoch);
+    json.at("collection_id").get_to(checkpoint.collection_id);
+    json.at("collection").get_to(checkpoint.collection);
+    checkpoint.phase = phase_from_text(json.at("phase").get<std::string>());
+    json.at("expected").get_to(checkpoint.expected);
+    const Json& counts = json.at("counts");
+    counts.at("read").get_to(checkpoint.counts.read);
+    counts.at("copied").get_to(checkpoint.counts.copied);
+    counts.at("quarantined").get_to(checkpoint.counts.quarantined);
+    counts.at("skipped").get_to(checkpoint.counts.skipped);
+    for (const Json& range : json.at("open_ranges")) {
+        checkpoint.open_ranges.push_back(
+            {{id_from_json(range.at("after")), id_from_json(range.at("through"))},
+             id_from_json(range.at("done_through")),
+             id_from_json(range.at("in_flight_through"))});
+    }
+    json.at("in_flight_until_ms").get_to(checkpoint.in_flight_until_ms);
+    json.at("quarantine_bytes").get_to(checkpoint.quarantine_bytes);
+    json.at("copy_seconds").get_to(checkpoint.copy_seconds);
+    json.at("index_seconds").get_to(checkpoint.index_seconds);
+    json.at("started_ms").get_to(checkpoint.started_ms);
+    const Json& live = json.at("live");
+    live.at("updated_ms").get_to(checkpoint.live.updated_ms);
+    live.at("pid").get_to(checkpoint.live.pid);
+    live.at("items_per_second").get_to(checkpoint.live.items_per_second);
+    live.at("errors").get_to(checkpoint.live.errors);
+    live.at("state").get_to(checkpoint.live.state);
+    live.at("reader").get_to(checkpoint.live.reader);
+    live.at("writer").get_to(checkpoint.live.writer);
+    live.at("checker").get_to(checkpoint.live.checker);
+    live.at("finished_cleanly").get_to(checkpoint.live.finished_cleanly);
+    return checkpoint;
+}
+
+}  // namespace
+
+std::string_view to_string(Phase phase) {
+    switch (phase) {
+        case Phase::copy:
+            return "copy";
+        case Phase::index:
+            return "index";
+        case Phase::load:
+            return "load";
+        case Phase::sweep:
+            return "sweep";
+        case Phase::done:
+            return "done";
+    }
+    return "copy";
+}
+
+std::optional<Checkpoint> read_checkpoint(const std::string& path) {
+    const auto content = read_private_file(path, kMaxCheckpointBytes);
+    if (!content) return std::nullopt;
+    try {
+        return from_json(Json::parse(*content));
+    } catch (const std::exception& error) {
+        throw Error(
+            System::file, ErrorKind::conflict,
+            fmt::format("{} is not a checkpoint that can be read ({}). Name another file with "
+                        "--checkpoint-file, or remove it to start over: the copy may be repeated safely.",
+                        path, error.what()));
+    }
+}
+
+void write_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
+    replace_private_file(path, to_json(checkpoint).dump(1));
+}
+
+}  // namespace crossover::migrate

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sync/mapping.h"
+#include "sync/source_store.h"
+
+namespace crossover::migrate {
+
+enum class Phase { copy, index, load, sweep, done };
+std::string_view to_string(Phase phase);
+
+/// `read = copied + quarantined + skipped` once the copy is complete.
+struct Counts {
+    std::int64_t read = 0;
+    std::int64_t copied = 0;
+    std::int64_t quarantined = 0;
+    std::int64_t skipped = 0;
+    friend bool operator==(const Counts&, const Counts&) = default;
+};
+
+/// A part of the id space that is not finished. Everything in (keys.after, done_through] is copied, checked
+/// and counted; writes in (done_through, in_flight_through] may have been sent.
+struct OpenRange {
+    sync::KeyRange keys;
+    std::optional<ItemId> done_through;
+    std::optional<ItemId> in_flight_through;
+    friend bool operator==(const OpenRange&, const OpenRange&) = default;
+};
+
+/// What `monitor` shows beside the counts; written with each checkpoint, never read by a resuming run.
+struct Live {
+    std::int64_t updated_ms = 0;  ///< Unix time
+    std::int64_t pid = 0;
+    double items_per_second = 0;  ///< over the last seconds
+    std::int64_t errors = 0;      ///< ridden out so far
+    std::string state;            ///< "copying", "waiting for Milvus at …", "building the index 42 %", …
+    std::string reader, writer, checker;  ///< state of each stage, in a few words
+    bool finished_cleanly = false;        ///< the process ended by itself (done or interrupted)
+};
+
+/// The durable state of a migrate-embeddings job.
+struct Checkpoint {
+    std::string job;  ///< hash of what defines the job: source, target, mapping
+    std::string
+        description;  ///< the same in words: "MediaContent in bolt://… → media_embeddings in http://…"
+    std::int64_t epoch = 0;  ///< capture epoch in Neo4j
+    std::int64_t collection_id = 0;
+    std::string collection;  ///< physical name, media_embeddings_v1
+    Phase phase = Phase::copy;
+    std::int64_t expected = 0;  ///< items with an embedding when the copy began
+    Counts counts;              ///< of finished parts
+    std::vector<OpenRange> open_ranges;
+    std::int64_t in_flight_until_ms = 0;  ///< Unix time after which no write of this run can still be sent
+    std::int64_t quarantine_bytes = 0;    ///< length of the quarantine file that belongs to `counts`
+    double copy_seconds = 0;
+    double index_seconds = 0;
+    std::int64_t started_ms = 0;
+    Live live;
+};
+
+/// Reads a checkpoint; empty where there is no file. Throws Error(System::file) where the file is a link, is
+/// not a regular file of this user, or is not a checkpoint: each names the file and what to do.
+std::optional<Checkpoint> read_checkpoint(const std::string& path);
+
+/// Replaces the file: written beside it with mode 0600, synced, renamed over it, and the folder synced.
+/// Throws Error(System::file); what was there before then still is.
+void write_checkpoint(const std::string& path, const Checkpoint& checkpoint);
+
+}  // namespace crossover::migrate

@@ -1,0 +1,377 @@
+#include "migrate/copy_pipeline.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <thread>
+
+#include "core/retry.h"
+
+namespace crossover::migrate {
+
+using namespace std::chrono_literals;
+
+std::string quarantine_line(const sync::Rejected& rejected, const sync::MediaMapping& mapping) {
+    nlohmann::json line;
+    std::visit(
+        [&](const auto& id) {
+            if constexpr (std::is_same_v<std::decay_t<decltype(id)>, std::monostate>) {
+                line["id"] = nullptr;
+            } else {
+                line["id"] = id;
+            }
+        },
+        rejected.id);
+    line["reason"] = sync::to_string(rejected.reason);
+    if (!rejected.detail.empty()) line["detail"] = rejected.detail;
+    if (!rejected.element_id.empty()) line["element_id"] = rejected.element_id;
+    line["label"] = mapping.label;
+    return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+CopyPipeline::CopyPipeline(Ports ports, const sync::MediaMapping& mapping, CopySettings settings,
+                           RangeLedger& ledger)
+    : ports_(ports),
+      mapping_(mapping),
+      settings_(settings),
+      ledger_(ledger),
+      limiter_(settings.items_per_second),
+      to_write_(2),
+      to_check_(static_cast<std::size_t>(settings.concurrency) + 4) {}
+
+template <class Body>
+void CopyPipeline::guarded(Body body) {
+    try {
+        body();
+    } catch (...) {
+        {
+            std::lock_guard lock(mutex_);
+            if (!failure_) failure_ = std::current_exception();
+        }
+        abandoned_ = true;
+        cancel_.request_stop();
+    }
+}
+
+void CopyPipeline::run(std::stop_token stop) {
+    std::stop_callback forward(stop, [this] { cancel_.request_stop(); });
+    stop_ = cancel_.get_token();
+
+    std::vector<std::jthread> readers;
+    std::vector<std::jthread> writers;
+    for (int i = 0; i < settings_.readers; ++i) {
+        readers.emplace_back([this] { guarded([this] { read_ranges(); }); });
+    }
+    for (int i = 0; i < settings_.concurrency; ++i) {
+        writers.emplace_back([this] { guarded([this] { write_batches(); }); });
+    }
+    std::jthread checker([this] { guarded([this] { check_batches(); }); });
+    std::jthread settler([this] { guarded([this] { settle_suspects(); }); });
+
+    // Each stage ends when the one before it has ended and its queue is empty.
+    readers.clear();
+    to_write_.close();
+    writers.clear();
+    to_check_.close();
+    checker.join();
+    {
+        std::lock_guard lock(suspects_mutex_);
+        no_more_suspects_ = true;
+    }
+    suspects_changed_.notify_all();
+    settler.join();
+    if (failure_) std::rethrow_exception(failure_);
+}
+
+void CopyPipeline::note_error(const Error& error, const std::string& waiting_for) {
+    ++errors_;
+    std::lock_guard lock(mutex_);
+    source_trouble_ = waiting_for.empty() ? "" : fmt::format("waiting for {}: {}", waiting_for, error.what());
+}
+
+// ---- reading ----
+
+void CopyPipeline::read_ranges() {
+    while (!stopping()) {
+        const auto task = ledger_.take_range();
+        if (!task) return;
+        ++reading_;
+        const auto wait = task->not_before - Deadline::Clock::now();
+        if (wait > 0s) sleep_for(std::chrono::ceil<std::chrono::milliseconds>(wait), stop_);
+        if (!stopping()) read_range(*task);
+        --reading_;
+    }
+}
+
+void CopyPipeline::read_range(const RangeLedger::Task& task) {
+    sync::KeyRange keys = task.keys;
+    bool reached_end = false;
+    Backoff backoff;
+    while (!reached_end && !stopping()) {
+        try {
+            ports_.scanner.scan(keys, settings_.batch_rows, [&](sync::ScannedBatch&& batch) {
+                backoff.reset();
+                reached_end = batch.last;
+                if (batch.keys.through) keys.after = batch.keys.through;
+                const auto ticket = ledger_.begin(task.range, batch.keys, batch.last);
+                return to_write_.push({ticket, std::move(batch)}, stop_) && !stopping();
+            });
+            std::lock_guard lock(mutex_);
+            source_trouble_.clear();
+        } catch (const Error& error) {
+            if (reached_end) return;
+            if (!error.retryable()) throw;
+            note_error(error, "Neo4j");
+            sleep_for(backoff.next(), stop_);
+            if (!ports_.scanner.ordered()) {
+                // There is no place to go on from: what is under way ends first, then all is read anew.
+                while (ledger_.under_way(task.range) > 0 && !stopping()) sleep_for(50ms, stop_);
+                if (!stopping()) ledger_.restart(task.range);
+            }
+        }
+    }
+}
+
+// ---- writing ----
+
+void CopyPipeline::write_batches() {
+    while (auto work = to_write_.pop()) {
+        if (stopping()) continue;  // begun but not sent: the next run reads it again
+        if (ports_.target == nullptr) {
+            Settling settling = to_settling(*work);
+            settling.copied = settling.written.ids.size() + settling.resync.size();
+            complete(settling);
+            continue;
+        }
+        ports_.journal->wait_durable(work->ticket.sequence);
+        if (!limiter_.take(work->batch.items.rows(), stop_)) continue;
+        ++writing_;
+        const bool acknowledged = work->batch.items.empty() || write(*work);
+        --writing_;
+        if (acknowledged && !to_check_.push(to_settling(*work), stop_)) abandoned_ = true;
+    }
+}
+
+CopyPipeline::Settling CopyPipeline::to_settling(Work& work) const {
+    sync::ScannedBatch& batch = work.batch;
+    Settling settling;
+    settling.ticket = work.ticket;
+    settling.read = batch.read();
+    settling.rejected = std::move(batch.rejected);
+    settling.written = {std::move(batch.items.ids), std::move(batch.items.versions),
+                        std::move(batch.element_ids), std::move(batch.keys)};
+    settling.resync = std::move(batch.unsettled);
+    if (ports_.target != nullptr && settings_.target_may_have_rows) {
+        // An item that was valid when an earlier run copied it must leave Milvus.
+        std::set<ItemId> ids;
+        std::erase_if(settling.rejected, [&](const sync::Rejected& rejected) {
+            return std::visit(
+                [&](const auto& id) {
+                    if constexpr (std::is_same_v<std::decay_t<decltype(id)>, std::monostate>) {
+                        return false;
+                    } else {
+                        ids.insert(ItemId(id));
+                        return true;
+                    }
+                },
+                rejected.id);
+        });
+        settling.resync.insert(settling.resync.end(), ids.begin(), ids.end());
+    }
+    return settling;
+}
+
+Deadline CopyPipeline::write_deadline() const {
+    return Deadline::after(kWriteTimeout)
+        .earlier(ports_.journal->write_limit())
+        .earlier(ports_.check->write_limit());
+}
+
+bool CopyPipeline::write(Work& work) {
+    Backoff backoff;
+    while (!stopping()) {
+        if (!ports_.outage->wait_until_well(stop_)) break;
+        const Deadline deadline = write_deadline();
+        if (deadline.remaining() < 1s) {
+            // The lease or the checkpoint is about to be renewed; a write now could outlive them.
+            sleep_for(100ms, stop_);
+            continue;
+        }
+        try {
+            ports_.target->upsert(work.batch.items, deadline);
+            return true;
+        } catch (const Error& error) {
+            if (!error.retryable()) throw;
+            ++errors_;
+            if (error.kind() == ErrorKind::overloaded) {
+                sleep_for(backoff.next(), stop_);
+                continue;
+            }
+            ports_.outage->report(error);
+            work.batch.items.vectors = {};
+            Settling settling = to_settling(work);
+            settling.resync.insert(settling.resync.end(), settling.written.ids.begin(),
+                                   settling.written.ids.end());
+            settling.written = {};
+            settling.not_before = deadline.point();
+            settling.outcome_unknown = true;
+            add_suspect(std::move(settling));
+            return false;
+        }
+    }
+    return false;
+}
+
+// ---- checking ----
+
+void CopyPipeline::check_batches() {
+    while (auto settling = to_check_.pop()) check(*settling);
+}
+
+void CopyPipeline::check(Settling& settling) {
+    Backoff backoff;
+    for (;;) {
+        try {
+            const auto changed = settling.written.ids.empty()
+                                     ? std::vector<std::size_t>()
+                                     : ports_.check->changed(settling.written, Deadline::after(30s));
+            settling.copied = settling.written.ids.size() - changed.size();
+            for (const std::size_t row : changed) settling.resync.push_back(settling.written.ids[row]);
+            settling.written = {};
+            if (resync(settling)) complete(settling);
+            std::lock_guard lock(mutex_);
+            source_trouble_.clear();
+            return;
+        } catch (const Error& error) {
+            if (!error.retryable()) throw;
+            note_error(error, "Neo4j");
+            if (stopping()) return;  // unchecked: the next run reads it again
+            sleep_for(backoff.next(), stop_);
+        }
+    }
+}
+
+bool CopyPipeline::resync(Settling& settling) {
+    while (!settling.resync.empty()) {
+        const Deadline deadline = write_deadline();
+        if (deadline.remaining() < 1s) {
+            if (stopping()) {
+                add_suspect(std::move(settling));
+                return false;
+            }
+            sleep_for(100ms, stop_);
+            continue;
+        }
+        const std::size_t rows = std::min(settling.resync.size(), settings_.batch_rows);
+        const std::span<const ItemId> ids(settling.resync.data(), rows);
+        sync::SyncOutcome outcome;
+        try {
+            outcome = sync::sync(ports_.source, *ports_.target, mapping_, ids, {.write_deadline = deadline});
+        } catch (const Error& error) {
+            if (!error.retryable()) throw;
+            ++errors_;
+            if (error.system() == System::milvus) ports_.outage->report(error);
+            settling.not_before = deadline.point();
+            settling.outcome_unknown = true;
+            add_suspect(std::move(settling));
+            return false;
+        }
+        settling.copied += outcome.upserted;
+        std::move(outcome.rejected.begin(), outcome.rejected.end(), std::back_inserter(settling.rejected));
+        settling.resync.erase(settling.resync.begin(),
+                              settling.resync.begin() + static_cast<std::ptrdiff_t>(rows));
+        if (!outcome.still_moving.empty()) {
+            std::move(outcome.still_moving.begin(), outcome.still_moving.end(),
+                      std::back_inserter(settling.resync));
+            settling.not_before = Deadline::Clock::now() + 1s;
+            add_suspect(std::move(settling));
+            return false;
+        }
+    }
+    return true;
+}
+
+void CopyPipeline::complete(Settling& settling) {
+    std::string lines;
+    for (const auto& rejected : settling.rejected) lines += quarantine_line(rejected, mapping_);
+    const auto read = static_cast<std::int64_t>(settling.read);
+    const auto copied = static_cast<std::int64_t>(settling.copied);
+    const auto quarantined = static_cast<std::int64_t>(settling.rejected.size());
+    // What was read and is gone by now needs no copy.
+    ledger_.complete(settling.ticket, {read, copied, quarantined, read - copied - quarantined},
+                     std::move(lines));
+}
+
+// ---- writes of unknown outcome ----
+
+void CopyPipeline::add_suspect(Settling settling) {
+    {
+        std::lock_guard lock(suspects_mutex_);
+        suspects_.push_back(std::move(settling));
+    }
+    suspects_changed_.notify_all();
+}
+
+void CopyPipeline::settle_suspects() {
+    for (;;) {
+        std::vector<Settling> suspects;
+        {
+            std::unique_lock lock(suspects_mutex_);
+            suspects_changed_.wait(lock, stop_, [&] { return !suspects_.empty() || no_more_suspects_; });
+            if (stopping() && no_more_suspects_) {
+                if (!suspects_.empty()) abandoned_ = true;
+                return;
+            }
+            if (stopping()) {
+                suspects_changed_.wait(lock, [&] { return no_more_suspects_; });
+                continue;
+            }
+            if (suspects_.empty()) return;
+            suspects.swap(suspects_);
+        }
+        const bool unknown =
+            std::any_of(suspects.begin(), suspects.end(), [](const auto& s) { return s.outcome_unknown; });
+        const auto latest =
+            std::max_element(suspects.begin(), suspects.end(), [](const auto& a, const auto& b) {
+                return a.not_before < b.not_before;
+            })->not_before;
+        sleep_for(std::chrono::ceil<std::chrono::milliseconds>(latest - Deadline::Clock::now()), stop_);
+        // A stopped Milvus may apply what it had received when it wakes up: only an answer shows that it is
+        // awake.
+        if (unknown && ports_.outage->wait_for_answer(stop_)) sleep_for(kSettlingTime, stop_);
+        for (auto& settling : suspects) {
+            if (stopping()) {
+                add_suspect(std::move(settling));
+                continue;
+            }
+            settling.outcome_unknown = false;
+            if (resync(settling)) complete(settling);
+        }
+    }
+}
+
+// ---- for people ----
+
+std::string CopyPipeline::trouble() const {
+    if (ports_.outage != nullptr) {
+        if (auto state = ports_.outage->state(); !state.empty()) return state;
+    }
+    std::lock_guard lock(mutex_);
+    return source_trouble_;
+}
+
+std::string CopyPipeline::reader_state() const {
+    return reading_ == 0 ? "done" : fmt::format("reading, {} batches ahead", to_write_.size());
+}
+
+std::string CopyPipeline::writer_state() const {
+    return fmt::format("{} upserts in flight", writing_.load());
+}
+
+std::string CopyPipeline::checker_state() const {
+    return fmt::format("{} batches to check", to_check_.size());
+}
+
+}  // namespace crossover::migrate

@@ -1,0 +1,146 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "core/bounded_queue.h"
+#include "migrate/checkpoint_journal.h"
+#include "migrate/range_ledger.h"
+#include "migrate/rate_limiter.h"
+#include "migrate/target_outage.h"
+#include "sync/sync.h"
+
+namespace crossover::migrate {
+
+/// Rows that Milvus acknowledged, with the versions under which they were written.
+struct WrittenRows {
+    std::vector<ItemId> ids;
+    std::vector<std::int64_t> versions;
+    std::vector<std::string> element_ids;  ///< where the source has no order
+    sync::KeyRange keys;
+};
+
+/// Reads versions again after a write, in a write transaction that commits only while this run holds its
+/// lease: one that was deposed cannot pass it. Throws `conflict` when the lease is lost.
+class VersionCheck {
+  public:
+    virtual ~VersionCheck() = default;
+    /// Positions of the rows whose version or existence changed.
+    virtual std::vector<std::size_t> changed(const WrittenRows& rows, Deadline deadline) = 0;
+    /// Past this, other runs may hold the lease: no write may have a later deadline.
+    virtual Deadline write_limit() const = 0;
+};
+
+struct CopySettings {
+    std::size_t batch_rows = 1000;
+    int concurrency = 10;
+    int readers = 1;
+    double items_per_second = 0;
+    bool target_may_have_rows =
+        true;  ///< false for a collection that this job created: nothing to erase for invalid items
+};
+
+/// range readers → bounded queue → upserts in flight → version check → ledger (DESIGN section 5).
+///
+/// A write whose outcome is unknown (timeout, lost connection) is not repeated at once: its ids go through
+/// sync() when Milvus has answered a call made after the write's deadline, and a settling time has passed, so
+/// that a late application cannot come after.
+class CopyPipeline {
+  public:
+    struct Ports {
+        sync::SourceScanner& scanner;
+        sync::SourceStore& source;
+        sync::VectorStore* target;   ///< null in a dry run: everything is read and judged, nothing written
+        VersionCheck* check;         ///< null in a dry run
+        CheckpointJournal* journal;  ///< null in a dry run
+        TargetOutage* outage;        ///< null in a dry run
+    };
+
+    static constexpr std::chrono::seconds kWriteTimeout{10};
+    static constexpr std::chrono::seconds kSettlingTime{3};
+
+    CopyPipeline(Ports ports, const sync::MediaMapping& mapping, CopySettings settings, RangeLedger& ledger);
+
+    /// Returns when all ranges are done, or `stop` was requested and what was under way has ended. Throws the
+    /// first error that cannot pass.
+    void run(std::stop_token stop);
+
+    /// After run(): true when no write can still be on its way.
+    bool quiescent() const { return !abandoned_; }
+    std::int64_t errors() const { return errors_; }
+    /// What the job waits for, or empty: for the progress line.
+    std::string trouble() const;
+    std::string reader_state() const;
+    std::string writer_state() const;
+    std::string checker_state() const;
+
+  private:
+    struct Work {
+        RangeLedger::Ticket ticket;
+        sync::ScannedBatch batch;
+    };
+    /// A batch on its way from acknowledgement to completion.
+    struct Settling {
+        RangeLedger::Ticket ticket;
+        WrittenRows written;
+        std::vector<ItemId> resync;
+        std::vector<sync::Rejected> rejected;
+        std::size_t read = 0;
+        std::size_t copied = 0;
+        Deadline::Clock::time_point not_before{};
+        bool outcome_unknown = false;
+    };
+
+    void read_ranges();
+    void read_range(const RangeLedger::Task& task);
+    void write_batches();
+    bool write(Work& work);
+    void check_batches();
+    void check(Settling& settling);
+    void settle_suspects();
+    /// Brings `resync` in line; true when the batch is complete, false when it became a suspect again.
+    bool resync(Settling& settling);
+    void complete(Settling& settling);
+    void add_suspect(Settling settling);
+    Settling to_settling(Work& work) const;
+    Deadline write_deadline() const;
+
+    template <class Body>
+    void guarded(Body body);
+    void note_error(const Error& error, const std::string& waiting_for);
+    bool stopping() const { return stop_.stop_requested(); }
+
+    Ports ports_;
+    const sync::MediaMapping& mapping_;
+    const CopySettings settings_;
+    RangeLedger& ledger_;
+    RateLimiter limiter_;
+    BoundedQueue<Work> to_write_;
+    BoundedQueue<Settling> to_check_;
+    std::mutex suspects_mutex_;
+    std::condition_variable_any suspects_changed_;
+    std::vector<Settling> suspects_;
+    bool no_more_suspects_ = false;
+
+    std::stop_source cancel_;
+    std::stop_token stop_;
+    std::atomic<bool> abandoned_ = false;
+    std::atomic<std::int64_t> errors_ = 0;
+    std::atomic<int> reading_ = 0;
+    std::atomic<int> writing_ = 0;
+    mutable std::mutex mutex_;
+    std::exception_ptr failure_;
+    std::string source_trouble_;
+};
+
+/// The line of the quarantine file for one rejected item, newline included.
+std::string quarantine_line(const sync::Rejected& rejected, const sync::MediaMapping& mapping);
+
+}  // namespace crossover::migrate

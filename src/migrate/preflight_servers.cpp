@@ -1,0 +1,256 @@
+#include <fmt/format.h>
+#include <hiredis/hiredis.h>
+#include <libpq-fe.h>
+
+#include <boost/url.hpp>
+#include <charconv>
+#include <memory>
+
+#include "bolt/driver.h"
+#include "core/text.h"
+#include "migrate/preflight.h"
+#include "milvus/client.h"
+
+namespace crossover::migrate {
+namespace {
+
+constexpr int kSeconds = 10;
+
+struct Requirement {
+    System system;
+    const char* name;
+    const char* minimum;
+    const char* setting;
+};
+
+const Requirement& requirement(System system) {
+    static constexpr Requirement kAll[] = {
+        {System::neo4j, "Neo4j", "5.15", "NEO4J_URI"},
+        {System::milvus, "Milvus", "2.3", "MILVUS_URI"},
+        {System::postgres, "PostgreSQL", "15", "DATABASE_URL"},
+        {System::redis, "Redis", "7", "REDIS_URL"},
+    };
+    for (const auto& one : kAll) {
+        if (one.system == system) return one;
+    }
+    throw Error(System::internal, ErrorKind::internal, "no such server");
+}
+
+ServerState begin(System system, const std::string& address) {
+    const auto& required = requirement(system);
+    ServerState state;
+    state.system = system;
+    state.name = required.name;
+    state.minimum = required.minimum;
+    state.address = address;
+    state.configured = true;
+    return state;
+}
+
+void fail(ServerState& state, ErrorKind kind, std::string problem) {
+    state.kind = kind;
+    state.problem = std::move(problem);
+}
+
+void judge_version(ServerState& state, std::string version) {
+    state.reached = true;
+    state.version = std::move(version);
+    state.new_enough = version_at_least(state.version, state.minimum);
+    if (!state.new_enough) {
+        fail(state, ErrorKind::not_ready,
+             fmt::format("{} at {} is version {}; at least {} is needed. Upgrade it first.", state.name,
+                         state.address, state.version, state.minimum));
+    }
+}
+
+std::string first_line(const char* text) {
+    std::string line(text == nullptr ? "" : text);
+    line = line.substr(0, line.find('\n'));
+    while (!line.empty() && (line.back() == '.' || line.back() == ' ')) line.pop_back();
+    return line;
+}
+
+std::vector<int> numbers_of(const std::string& version) {
+    std::vector<int> numbers;
+    const char* at = version.data();
+    const char* end = at + version.size();
+    while (at != end && (*at < '0' || *at > '9')) ++at;
+    while (at != end) {
+        int number = 0;
+        const auto [stop, error] = std::from_chars(at, end, number);
+        if (error != std::errc()) break;
+        numbers.push_back(number);
+        if (stop == end || *stop != '.') break;
+        at = stop + 1;
+    }
+    return numbers;
+}
+
+struct RedisTarget {
+    std::string host, user, password;
+    int port = 6379;
+};
+
+RedisTarget parse_redis_url(const std::string& url) {
+    const auto parsed = boost::urls::parse_uri(url);
+    if (!parsed || (parsed->scheme() != "redis" && parsed->scheme() != "rediss") || parsed->host().empty()) {
+        throw Error(System::redis, ErrorKind::usage,
+                    "REDIS_URL must look like redis://:password@host:6379/0.");
+    }
+    if (parsed->scheme() == "rediss") {
+        throw Error(
+            System::redis, ErrorKind::usage,
+            "REDIS_URL asks for TLS (rediss), which is not supported: put a TLS tunnel before Redis, or use "
+            "redis:// within a private network.");
+    }
+    RedisTarget target;
+    target.host = parsed->host_address();
+    if (parsed->has_port()) target.port = parsed->port_number();
+    target.user = parsed->user();
+    target.password = parsed->password();
+    return target;
+}
+
+using RedisReply = std::unique_ptr<redisReply, decltype(&freeReplyObject)>;
+
+RedisReply redis_call(redisContext* context, std::vector<const char*> words) {
+    auto* reply = static_cast<redisReply*>(
+        redisCommandArgv(context, static_cast<int>(words.size()), words.data(), nullptr));
+    return {reply, freeReplyObject};
+}
+
+}  // namespace
+
+bool version_at_least(const std::string& version, const std::string& minimum) {
+    const auto have = numbers_of(version);
+    const auto want = numbers_of(minimum);
+    return !have.empty() && !std::lexicographical_compare(have.begin(), have.end(), want.begin(), want.end());
+}
+
+ServerState not_configured(System system) {
+    auto state = begin(system, "");
+    state.configured = false;
+    return state;
+}
+
+ServerState misconfigured(System system, const std::string& address, const Error& error) {
+    auto state = begin(system, address);
+    fail(state, error.kind(), error.what());
+    return state;
+}
+
+ServerState check_neo4j(bolt::Driver& driver, const std::string& address, const std::string& database) {
+    auto state = begin(System::neo4j, address);
+    try {
+        const auto info =
+            driver.verify_connectivity(database, Deadline::after(std::chrono::seconds(kSeconds)));
+        judge_version(state, info.agent.substr(info.agent.find('/') + 1));
+    } catch (const Error& error) {
+        fail(state, error.kind(), error.what());
+    }
+    return state;
+}
+
+ServerState check_milvus(milvus::Client& client, const std::string& address) {
+    auto state = begin(System::milvus, address);
+    try {
+        const auto version = client.check_connection(Deadline::after(std::chrono::seconds(kSeconds)));
+        judge_version(state, version.text);
+    } catch (const Error& error) {
+        fail(state, error.kind(), error.what());
+    }
+    return state;
+}
+
+ServerState check_postgres(const std::string& url) {
+    auto state = begin(System::postgres, redacted(url));
+    const std::string seconds = std::to_string(kSeconds);
+    const char* keywords[] = {"dbname", "connect_timeout", "application_name", nullptr};
+    const char* values[] = {url.c_str(), seconds.c_str(), "crossover", nullptr};
+    const std::unique_ptr<PGconn, decltype(&PQfinish)> connection(PQconnectdbParams(keywords, values, 1),
+                                                                  PQfinish);
+    if (PQstatus(connection.get()) == CONNECTION_OK) {
+        const char* version = PQparameterStatus(connection.get(), "server_version");
+        // "15.4 (Debian 15.4-1)": the packager's part says nothing here.
+        const std::string text = version == nullptr ? "" : version;
+        judge_version(state, text.substr(0, text.find(' ')));
+        return state;
+    }
+    // libpq gives no code for a failed connection; a ping without the password tells who refused.
+    const auto ping = PQpingParams(keywords, values, 1);
+    const auto why = redacted(first_line(PQerrorMessage(connection.get())));
+    if (ping == PQPING_OK) {
+        fail(state, ErrorKind::authentication,
+             fmt::format("PostgreSQL at {} refused the connection: {}. Check user, password and database in "
+                         "DATABASE_URL.",
+                         state.address, why));
+    } else if (ping == PQPING_NO_ATTEMPT) {
+        fail(
+            state, ErrorKind::usage,
+            fmt::format(
+                "DATABASE_URL can't be used: {}. It must look like postgresql://user:password@host/database.",
+                why));
+    } else {
+        fail(state, ErrorKind::unreachable,
+             fmt::format(
+                 "PostgreSQL at {} can't be reached: {}. Check that it runs and that DATABASE_URL names it.",
+                 state.address, why));
+    }
+    return state;
+}
+
+ServerState check_redis(const std::string& url) {
+    auto state = begin(System::redis, redacted(url));
+    RedisTarget target;
+    try {
+        target = parse_redis_url(url);
+    } catch (const Error& error) {
+        fail(state, error.kind(), error.what());
+        return state;
+    }
+    const timeval timeout{kSeconds, 0};
+    const std::unique_ptr<redisContext, decltype(&redisFree)> context(
+        redisConnectWithTimeout(target.host.c_str(), target.port, timeout), redisFree);
+    const auto unreachable = [&](const char* why) {
+        fail(state, ErrorKind::unreachable,
+             fmt::format("Redis at {} can't be reached: {}. Check that it runs and that REDIS_URL names it.",
+                         state.address, first_line(why)));
+        return state;
+    };
+    if (!context) return unreachable("out of memory");
+    if (context->err != 0) return unreachable(context->errstr);
+    redisSetTimeout(context.get(), timeout);
+    if (!target.password.empty()) {
+        std::vector<const char*> words{"AUTH"};
+        if (!target.user.empty()) words.push_back(target.user.c_str());
+        words.push_back(target.password.c_str());
+        const auto reply = redis_call(context.get(), words);
+        if (!reply) return unreachable(context->errstr);
+        if (reply->type == REDIS_REPLY_ERROR) {
+            fail(state, ErrorKind::authentication,
+                 fmt::format("Redis at {} refused the password: {}. Check REDIS_URL.", state.address,
+                             first_line(reply->str)));
+            return state;
+        }
+    }
+    const auto reply = redis_call(context.get(), {"INFO", "server"});
+    if (!reply) return unreachable(context->errstr);
+    if (reply->type == REDIS_REPLY_ERROR) {
+        fail(state, ErrorKind::authentication,
+             fmt::format("Redis at {} refused INFO: {}. Check user and password in REDIS_URL.", state.address,
+                         first_line(reply->str)));
+        return state;
+    }
+    const std::string info(reply->str == nullptr ? "" : reply->str, reply->len);
+    const std::string key = "redis_version:";
+    const auto at = info.find(key);
+    if (at == std::string::npos) {
+        fail(state, ErrorKind::protocol,
+             fmt::format("What answers at {} does not say a Redis version. Check REDIS_URL.", state.address));
+        return state;
+    }
+    judge_version(state, info.substr(at + key.size(), info.find_first_of("\r\n", at) - at - key.size()));
+    return state;
+}
+
+}  // namespace crossover::migrate

@@ -1,0 +1,60 @@
+#include "migrate/target_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "migrate/patience.h"
+
+namespace crossover::migrate {
+
+namespace {
+
+constexpr std::chrono::seconds kReadDeadline{60};
+
+}  // namespace
+
+MilvusReader::MilvusReader(milvus::Client& client, milvus::CollectionRef collection,
+                           const sync::MediaMapping& mapping, std::stop_token stop)
+    : client_(&client), collection_(std::move(collection)), stop_(std::move(stop)) {
+    all_fields_.vector = true;
+    all_fields_.version = true;
+    for (const auto& property : mapping.properties) all_fields_.properties.push_back(property.name);
+}
+
+milvus::ColumnBatch MilvusReader::in_mapping_order(milvus::ColumnBatch batch, Content content) const {
+    if (content == Content::ids || batch.empty()) return batch;
+    std::vector<milvus::Column> columns;
+    for (const auto& name : all_fields_.properties) {
+        const auto found = std::find_if(batch.properties.begin(), batch.properties.end(),
+                                        [&](const milvus::Column& column) { return column.name == name; });
+        if (found == batch.properties.end()) {
+            throw Error(System::milvus, ErrorKind::protocol,
+                        fmt::format("{} answered a query of {} without the field {}", client_->address(),
+                                    collection_.name, name));
+        }
+        columns.push_back(std::move(*found));
+    }
+    batch.properties = std::move(columns);
+    return batch;
+}
+
+milvus::ColumnBatch MilvusReader::page(const milvus::IdRange& range, std::size_t limit, Content content) {
+    return with_patience(stop_, [&] {
+        return in_mapping_order(
+            client_->query_page(collection_, range, limit, fields(content), milvus::Consistency::strong,
+                                Deadline::after(kReadDeadline)),
+            content);
+    });
+}
+
+milvus::ColumnBatch MilvusReader::by_ids(std::span<const ItemId> ids, Content content) {
+    return with_patience(stop_, [&] {
+        return in_mapping_order(
+            client_->query_by_ids(collection_, ids, fields(content), milvus::Consistency::strong,
+                                  Deadline::after(kReadDeadline)),
+            content);
+    });
+}
+
+}  // namespace crossover::migrate

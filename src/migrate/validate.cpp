@@ -1,0 +1,196 @@
+#include "migrate/validate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <random>
+
+#include "bolt/driver.h"
+#include "embeddings/collection.h"
+#include "migrate/feeders.h"
+#include "migrate/fixer.h"
+#include "migrate/patience.h"
+#include "migrate/row_comparison.h"
+#include "migrate/target_reader.h"
+#include "migrate/validation.h"
+#include "neo4j/inventory.h"
+#include "neo4j/media_store.h"
+
+namespace crossover::migrate {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Vectors in one batch of either side. About eight such batches are in memory at once.
+constexpr std::size_t kBatchBytes = 6 << 20;
+
+Deadline soon() {
+    return Deadline::after(30s);
+}
+
+sync::PropertyType from_milvus(milvus::DataType type) {
+    switch (type) {
+        case milvus::DataType::boolean:
+            return sync::PropertyType::boolean;
+        case milvus::DataType::int64:
+            return sync::PropertyType::int64;
+        case milvus::DataType::float64:
+            return sync::PropertyType::float64;
+        case milvus::DataType::varchar:
+            return sync::PropertyType::text;
+    }
+    return sync::PropertyType::text;
+}
+
+/// Opens the collection and completes the mapping with what it was created with: a row is judged by the
+/// rules of the copy that made it, not by what Neo4j's data would suggest today.
+embeddings::Collection open_collection(milvus::Client& client, const std::string& alias,
+                                       sync::MediaMapping& mapping) {
+    const auto behind = client.describe_alias(alias, soon());
+    const auto info =
+        behind ? client.describe_collection(*behind, soon()) : std::optional<milvus::CollectionInfo>();
+    if (info) {
+        mapping.id_kind =
+            info->spec.id_kind == milvus::IdKind::string ? sync::IdKind::string : sync::IdKind::integer;
+        if (mapping.dimension == 0) mapping.dimension = static_cast<std::uint32_t>(info->spec.dimension);
+        for (auto& property : mapping.properties) {
+            for (const auto& field : info->spec.properties) {
+                if (field.name == property.name) property.type = from_milvus(field.type);
+            }
+        }
+    }
+    auto collection = embeddings::Collection::open(client, alias, mapping, soon());
+    if (!collection) {
+        throw Error(System::milvus, ErrorKind::not_found,
+                    fmt::format("{}: there is no collection {}, so nothing to validate. Run "
+                                "migrate-embeddings first.",
+                                client.address(), alias));
+    }
+    const auto index = client.describe_index(collection->ref(), soon());
+    if (!index) {
+        throw Error(System::milvus, ErrorKind::unavailable,
+                    fmt::format("{}: collection {} has no index yet, so it can't be read. Run "
+                                "migrate-embeddings to its end first.",
+                                client.address(), collection->name()));
+    }
+    if (index->spec && index->spec->metric != embeddings::to_milvus(mapping.metric)) {
+        throw Error(System::milvus, ErrorKind::conflict,
+                    fmt::format("{}: the index of collection {} uses {}, not {}. Run with --metric {}.",
+                                client.address(), collection->name(), milvus::to_string(index->spec->metric),
+                                sync::to_string(mapping.metric), milvus::to_string(index->spec->metric)));
+    }
+    if (client.load_progress(collection->name(), soon()).state != milvus::LoadState::loaded) {
+        throw Error(System::milvus, ErrorKind::unavailable,
+                    fmt::format("{}: collection {} is not loaded, so it can't be read. Run "
+                                "migrate-embeddings to its end first, or load it.",
+                                client.address(), collection->name()));
+    }
+    return *std::move(collection);
+}
+
+ItemId parse_id(const std::string& text, sync::IdKind kind) {
+    if (kind == sync::IdKind::string) return text;
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size()) {
+        throw Error(System::config, ErrorKind::usage,
+                    fmt::format("--id {}: the collection's ids are integers.", text));
+    }
+    return number;
+}
+
+/// Both sides of one id, as they are now.
+void show_sides(sync::SourceStore& source, TargetReader& target, const sync::MediaMapping& mapping,
+                const ItemId& id, ValidateReport& report) {
+    const std::vector<ItemId> ids{id};
+    sync::ItemBatch valid = sync::make_batch(mapping);
+    std::vector<sync::Rejected> rejected;
+    const auto presence = source.read_versions(ids, soon()).front();
+    source.read_items(ids, valid, rejected, soon());
+    auto& from_source = report.source_item.emplace();
+    if (!valid.empty()) {
+        from_source = describe_source(mapping, valid, 0);
+        from_source.state = "present";
+    } else if (presence.state == sync::Presence::State::ambiguous) {
+        from_source.present = true;
+        from_source.state = "ambiguous: several nodes have this id";
+    } else if (!rejected.empty()) {
+        from_source.present = true;
+        from_source.version = presence.version;
+        from_source.state = fmt::format("invalid: {}{}{}", sync::to_string(rejected.front().reason),
+                                        rejected.front().detail.empty() ? "" : ", ", rejected.front().detail);
+    } else {
+        from_source.state = "absent";
+    }
+    const auto rows = target.by_ids(ids, Content::rows);
+    auto& from_target = report.target_item.emplace();
+    if (!rows.empty()) from_target = describe_target(rows, 0);
+    from_target.state = rows.empty() ? "absent" : "present";
+}
+
+}  // namespace
+
+ValidateReport run_validate(bolt::Driver& source, milvus::Client& target, const ValidateOptions& options,
+                            const std::function<void(const ValidateProgress&)>& on_progress,
+                            std::stop_token stop) {
+    sync::MediaMapping mapping = options.mapping;
+    auto collection = open_collection(target, options.collection, mapping);
+    const std::optional<ItemId> single =
+        options.id ? std::optional(parse_id(*options.id, mapping.id_kind)) : std::nullopt;
+    const auto support = neo4j::inspect_id_support(source, options.database, mapping);
+    neo4j::MediaStore media(source, options.database, mapping, support.ordered);
+    MilvusReader reader(target, collection.ref(), mapping, stop);
+    const std::uint64_t seed = options.seed ? *options.seed : std::random_device{}();
+
+    FeedLimits feed_limits;
+    const std::size_t row_bytes = mapping.dimension * sizeof(float) + 256;
+    feed_limits.rows = std::clamp<std::size_t>(kBatchBytes / row_bytes, 64, 8192);
+    Validation::Limits limits;
+    limits.settle = options.settle;
+    limits.look_rows = std::min<std::size_t>(limits.look_rows, feed_limits.rows);
+
+    const std::int64_t with_embedding = media.count_with_embedding(soon());
+    const std::int64_t expected =
+        single              ? 1
+        : options.full_scan ? with_embedding
+                            : std::min(with_embedding, static_cast<std::int64_t>(options.sample_size));
+
+    Fixer fixer(media, collection, mapping, options.settle, stop);
+    const auto validate = [&](bool fix) {
+        Validation validation(media, reader, mapping, limits,
+                              fix ? [&](std::span<const ItemId> ids) { fixer.fix(ids); } : Validation::Fix(),
+                              stop);
+        auto report = validation.run(
+            [&](const std::stop_token& stopping) {
+                if (single) {
+                    validation.suspect(*single, std::nullopt);
+                } else if (!options.full_scan) {
+                    feed_sample(media, media, reader, feed_limits, options.sample_size, seed, validation,
+                                stopping);
+                } else if (support.ordered) {
+                    feed_in_order(media, reader, feed_limits, validation, stopping);
+                } else {
+                    feed_by_ids(media, media, reader, mapping, feed_limits, seed, validation, stopping);
+                }
+            },
+            expected, on_progress);
+        report.full_scan = options.full_scan && !single;
+        report.ordered = support.ordered;
+        report.collection = collection.name();
+        if (!options.full_scan && !single) report.seed = seed;
+        if (single) show_sides(media, reader, mapping, *single, report);
+        return report;
+    };
+
+    auto report = validate(options.fix_inconsistencies);
+    report.fixed = fixer.fixed();
+    report.not_fixed = fixer.not_fixed();
+    if (report.fixed + report.not_fixed > 0 && !stop.stop_requested()) {
+        report.after_fix = std::make_unique<ValidateReport>(validate(false));
+    }
+    return report;
+}
+
+}  // namespace crossover::migrate
