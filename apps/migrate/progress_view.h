@@ -15,9 +15,9 @@ struct ProgressMoment {
     std::int64_t done = 0;
     std::int64_t expected = 0;  ///< 0 = not known
     double items_per_second = 0;
-    std::optional<double> eta_seconds;
-    std::string state;  ///< "copying"
-    std::string aside;  ///< "2 quarantined", or empty
+    std::optional<double> eta_seconds = {};
+    std::string state = {};  ///< "copying"
+    std::string aside = {};  ///< "2 quarantined", or empty
 };
 
 /// How the stream can be written to.

@@ -154,6 +154,7 @@ class Backfill {
             const std::int64_t expected = checkpoint_.expected;
             checkpoint_ = *found;
             checkpoint_.expected = expected;
+            checkpoint_.live = {};  // of the run that has ended
             result_.resumed = true;
         } else {
             checkpoint_.job = job;
