@@ -87,6 +87,7 @@ void Command::add_settings(const std::string& heading, std::initializer_list<std
         if (!key.environment.empty()) help += fmt::format(" ({})", key.environment);
         auto* option = app->add_option(std::string(key.flag), value, help)
                            ->type_name(std::string(key.placeholder))
+                           ->take_last()
                            ->group(heading);
         const auto shown = default_text(key);
         if (!shown.empty()) option->default_str(shown);

@@ -40,6 +40,9 @@ void Transaction::rollback() {
 bool Transaction::open() const noexcept {
     return context_ && context_->in_transaction();
 }
+Version Transaction::version() const {
+    return context_->version();
+}
 
 Session::Session(std::shared_ptr<SessionContext> context) noexcept : context_(std::move(context)) {}
 Session::Session(Session&&) noexcept = default;

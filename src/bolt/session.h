@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "bolt/handshake.h"
 #include "bolt/messages.h"
 #include "bolt/parameters.h"
 #include "bolt/result.h"
@@ -54,6 +55,8 @@ class Transaction {
     void commit();
     void rollback();
     bool open() const noexcept;
+    /// What its server speaks: queries may depend on it. Throws where the transaction has ended.
+    Version version() const;
 
   private:
     std::shared_ptr<SessionContext> context_;

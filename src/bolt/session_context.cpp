@@ -177,6 +177,11 @@ void SessionContext::rollback_quietly() noexcept {
     }
 }
 
+Version SessionContext::version() const {
+    demand_transaction();
+    return lease_->version();
+}
+
 void SessionContext::demand_transaction() const {
     if (in_transaction_) return;
     if (transaction_error_) throw *transaction_error_;

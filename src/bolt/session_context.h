@@ -31,6 +31,8 @@ class SessionContext {
     void rollback_quietly() noexcept;
 
     bool in_transaction() const noexcept { return in_transaction_; }
+    /// Of the server that the open transaction runs on; throws where there is none.
+    Version version() const;
     /// True where COMMIT was sent and its answer never came.
     bool commit_unknown() const noexcept { return commit_unknown_; }
     /// What ended the transaction before its time.

@@ -3,6 +3,10 @@
 #include <chrono>
 #include <random>
 #include <stop_token>
+#include <string>
+#include <utility>
+
+#include "core/error.h"
 
 namespace crossover {
 
@@ -28,5 +32,25 @@ class Backoff {
 
 /// Sleeps for `duration`, or until `stop` is requested. Returns false when stopped.
 bool sleep_for(std::chrono::milliseconds duration, const std::stop_token& stop);
+
+/// Calls `action` until it succeeds. While it throws errors that pass, `on_wait(error)` hears of each and it is
+/// tried again after a growing wait, for as long as it takes: a person decides when that is too long. Throws
+/// other errors at once, and `cancelled` when `stop` is requested meanwhile.
+template <class OnWait, class Action>
+auto ride_out(const std::stop_token& stop, OnWait&& on_wait, Action&& action) {
+    Backoff backoff;
+    for (;;) {
+        try {
+            return action();
+        } catch (const Error& error) {
+            if (!error.retryable()) throw;
+            on_wait(error);
+            if (!sleep_for(backoff.next(), stop)) {
+                throw Error(error.system(), ErrorKind::cancelled,
+                            std::string("Stopped while waiting for a server: ") + error.what());
+            }
+        }
+    }
+}
 
 }  // namespace crossover

@@ -91,23 +91,27 @@ void require_same_shape(const std::string& address, const milvus::CollectionInfo
     }
 }
 
-/// Runs `action` until it succeeds, while its failures are of the kind that passes.
-template <class Action>
-auto ride_out(const std::stop_token& stop, const std::function<void(const std::string&, int)>& on_progress,
-              Action action) {
-    Backoff backoff(200ms);
-    for (;;) {
-        try {
-            return action();
-        } catch (const Error& error) {
-            if (!error.retryable()) throw;
-            on_progress(fmt::format("waiting for Milvus: {}", error.what()), 0);
-            if (!sleep_for(backoff.next(), stop)) {
-                throw Error(System::milvus, ErrorKind::cancelled, "Stopped while waiting for Milvus.");
-            }
+/// Lends the columns of a batch, all but its vectors, to a request; they are back when the loan ends.
+class ColumnLoan {
+  public:
+    ColumnLoan(sync::ItemBatch& owner, milvus::ColumnBatch& borrower) : owner_(owner), borrower_(borrower) {
+        swap();
+    }
+    ~ColumnLoan() { swap(); }
+    ColumnLoan(const ColumnLoan&) = delete;
+    ColumnLoan& operator=(const ColumnLoan&) = delete;
+
+  private:
+    void swap() {
+        std::swap(owner_.ids, borrower_.ids);
+        std::swap(owner_.versions, borrower_.versions);
+        for (std::size_t i = 0; i < owner_.properties.size(); ++i) {
+            std::swap(owner_.properties[i].values, borrower_.properties[i].values);
         }
     }
-}
+    sync::ItemBatch& owner_;
+    milvus::ColumnBatch& borrower_;
+};
 
 }  // namespace
 
@@ -177,42 +181,30 @@ Collection Collection::open_or_create(milvus::Client& client, const std::string&
 }
 
 void Collection::upsert(sync::ItemBatch& batch, Deadline deadline) {
-    milvus::ColumnBatch rows;
-    rows.dimension = batch.dimension;
-    // Lent to the request and given back: the vectors are sent from where they lie.
-    struct Loan {
-        sync::ItemBatch& owner;
-        milvus::ColumnBatch& borrower;
-        void swap() {
-            std::swap(owner.ids, borrower.ids);
-            std::swap(owner.vectors, borrower.vectors);
-            std::swap(owner.versions, borrower.versions);
-            for (std::size_t i = 0; i < owner.properties.size(); ++i) {
-                std::swap(owner.properties[i].values, borrower.properties[i].values);
-            }
-        }
-        ~Loan() { swap(); }
-    };
+    const auto rows = std::make_shared<milvus::ColumnBatch>();
+    rows->dimension = batch.dimension;
     for (std::size_t i = 0; i < batch.properties.size(); ++i) {
         milvus::Column column;
         column.name = mapping_.properties[i].name;
         if (nullable_) column.valid = batch.properties[i].present;
-        rows.properties.push_back(std::move(column));
+        rows->properties.push_back(std::move(column));
     }
-    Loan loan{batch, rows};
-    loan.swap();
-
-    const std::size_t expected = rows.size();
-    std::int64_t upserted = 0;
-    if (milvus::request_bytes(ref_, rows) <= milvus::kMaxRequestBytes) {
-        upserted = client_->upsert(ref_, rows, deadline).upserted;
-    } else {
-        upserted = upsert_in_parts(rows, deadline);
-    }
-    if (upserted != static_cast<std::int64_t>(expected)) {
-        throw Error(System::milvus, ErrorKind::timeout,
-                    fmt::format("{}: of {} rows sent to collection {} only {} were acknowledged.",
-                                client_->address(), expected, ref_.name, upserted));
+    const std::size_t expected = batch.rows();
+    const ColumnLoan loan(batch, *rows);
+    rows->vectors = std::move(batch.vectors);
+    try {
+        const std::int64_t upserted = milvus::request_bytes(ref_, *rows) <= milvus::kMaxRequestBytes
+                                          ? client_->upsert(ref_, rows, deadline).upserted
+                                          : upsert_in_parts(*rows, deadline);
+        if (upserted != static_cast<std::int64_t>(expected)) {
+            throw Error(System::milvus, ErrorKind::timeout,
+                        fmt::format("{}: of {} rows sent to collection {} only {} were acknowledged.",
+                                    client_->address(), expected, ref_.name, upserted));
+        }
+    } catch (...) {
+        // After a timeout the connection may still be sending from the original.
+        batch.vectors = rows->vectors;
+        throw;
     }
 }
 
@@ -243,12 +235,13 @@ std::int64_t Collection::upsert_in_parts(const milvus::ColumnBatch& rows, Deadli
     std::size_t step = std::max<std::size_t>(1, rows.size() / 2);
     while (first < rows.size()) {
         const std::size_t last = std::min(rows.size(), first + step);
-        const auto part = slice(first, last);
+        auto part = slice(first, last);
         if (part.size() > 1 && milvus::request_bytes(ref_, part) > milvus::kMaxRequestBytes) {
             step = std::max<std::size_t>(1, step / 2);
             continue;
         }
-        upserted += client_->upsert(ref_, part, deadline).upserted;
+        upserted += client_->upsert(ref_, std::make_shared<const milvus::ColumnBatch>(std::move(part)), deadline)
+                        .upserted;
         first = last;
     }
     return upserted;
@@ -267,10 +260,13 @@ void Collection::build_index_and_load(const milvus::IndexSpec& spec,
             throw Error(System::milvus, ErrorKind::cancelled, "Stopped while the index was being built.");
         }
     };
+    const auto waiting = [&](const Error& error) {
+        on_progress(fmt::format("waiting for Milvus: {}", error.what()), 0);
+    };
     on_progress("flushing", 0);
-    ride_out(stop, on_progress, [&] { client_->flush(ref_.name, Deadline::after(300s)); });
+    ride_out(stop, waiting, [&] { client_->flush(ref_.name, Deadline::after(300s)); });
 
-    ride_out(stop, on_progress, [&] {
+    ride_out(stop, waiting, [&] {
         const auto index = client_->describe_index(ref_, soon());
         if (!index) {
             client_->create_index(ref_, spec, soon());
@@ -285,7 +281,7 @@ void Collection::build_index_and_load(const milvus::IndexSpec& spec,
         }
     });
     for (bool built = false; !built;) {
-        const auto index = ride_out(stop, on_progress, [&] { return client_->describe_index(ref_, soon()); });
+        const auto index = ride_out(stop, waiting, [&] { return client_->describe_index(ref_, soon()); });
         if (!index || index->state == milvus::IndexState::failed) {
             throw Error(System::milvus, ErrorKind::rejected,
                         fmt::format("{}: building the index of collection {} failed: {}", client_->address(),
@@ -296,10 +292,10 @@ void Collection::build_index_and_load(const milvus::IndexSpec& spec,
         on_progress("building the index", static_cast<int>(percent));
         if (!built) pause();
     }
-    ride_out(stop, on_progress, [&] { client_->load(ref_.name, soon()); });
+    ride_out(stop, waiting, [&] { client_->load(ref_.name, soon()); });
     for (;;) {
         const auto progress =
-            ride_out(stop, on_progress, [&] { return client_->load_progress(ref_.name, soon()); });
+            ride_out(stop, waiting, [&] { return client_->load_progress(ref_.name, soon()); });
         if (progress.state == milvus::LoadState::loaded) break;
         on_progress("loading", progress.percent);
         pause();

@@ -1,13 +1,11 @@
 #include "migrate/backfill.h"
 
 #include <fmt/format.h>
-#include <openssl/sha.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <condition_variable>
 #include <deque>
-#include <nlohmann/json.hpp>
+#include <mutex>
 #include <thread>
 
 #include "core/error.h"
@@ -16,6 +14,7 @@
 #include "migrate/checkpoint_journal.h"
 #include "migrate/copy_pipeline.h"
 #include "migrate/fenced_version_check.h"
+#include "migrate/job.h"
 #include "migrate/version_sweep.h"
 #include "neo4j/inventory.h"
 #include "neo4j/lease.h"
@@ -32,37 +31,13 @@ namespace {
 // Vectors that wait to be sent or are being sent, over all threads: the larger part of the tool's memory.
 constexpr std::size_t kMaxVectorBytesInMemory = 48 << 20;
 
+/// Counting over all nodes of a label.
+Deadline after_a_count() {
+    return Deadline::after(300s);
+}
+
 double seconds_since(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-/// What defines the job: not its speed.
-std::string job_hash(const BackfillOptions& options, const sync::MediaMapping& mapping) {
-    nlohmann::json job{{"source", options.source_address},
-                       {"target", options.target_address},
-                       {"database", options.database},
-                       {"collection", options.collection},
-                       {"label", mapping.label},
-                       {"id", mapping.id_property},
-                       {"embedding", mapping.embedding_property},
-                       {"version", mapping.version_property},
-                       {"id_kind", sync::to_string(mapping.id_kind)},
-                       {"dimension", mapping.dimension},
-                       {"metric", sync::to_string(mapping.metric)}};
-    for (const auto& property : mapping.properties) {
-        job["properties"].push_back({property.name, sync::to_string(property.type)});
-    }
-    const std::string text = job.dump();
-    std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
-    SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
-    std::string hex;
-    for (const unsigned char byte : digest) hex += fmt::format("{:02x}", byte);
-    return hex;
-}
-
-std::string job_description(const BackfillOptions& options, const sync::MediaMapping& mapping) {
-    return fmt::format("{} in {} → {} in {}", mapping.label, options.source_address, options.collection,
-                       options.target_address);
 }
 
 /// Items per second over the last few seconds.
@@ -91,9 +66,32 @@ class Backfill {
           stop_(std::move(stop)) {}
 
     BackfillResult run() {
-        mapping_ = options_.mapping;
+        if (options_.dry_run) {
+            look_at_the_data(nullptr);
+            dry_run();
+        } else {
+            migrate();
+        }
+        result_.copy_seconds = checkpoint_.copy_seconds;
+        result_.index_seconds = checkpoint_.index_seconds;
+        const auto settled = static_cast<double>(result_.counts.copied + result_.counts.quarantined);
+        result_.items_per_second = result_.copy_seconds > 0 ? settled / result_.copy_seconds : 0;
+        return std::move(result_);
+    }
+
+  private:
+    template <class Action>
+    auto patiently(Action action) {
+        return ride_out(stop_, [this](const Error& error) { say_waiting(error); }, action);
+    }
+
+    // ---- before the copy ----
+
+    /// A resumed job goes by the mapping that its first run found in the data: `known`.
+    void look_at_the_data(const sync::MediaMapping* known) {
         say("looking at the data");
-        neo4j::infer_mapping(driver_, options_.database, mapping_);
+        mapping_ = known != nullptr ? *known : options_.mapping;
+        if (known == nullptr) neo4j::infer_mapping(driver_, options_.database, mapping_);
         const auto support = neo4j::inspect_id_support(driver_, options_.database, mapping_);
         if (!support.ordered) {
             result_.notes.push_back(
@@ -102,195 +100,26 @@ class Backfill {
                             mapping_.label, mapping_.id_property, support.statement));
         }
         media_.emplace(driver_, options_.database, mapping_, support.ordered);
-        checkpoint_.expected = media_->count_with_embedding(Deadline::after(300s));
-        if (options_.dry_run) {
-            dry_run();
-        } else {
-            migrate();
+        checkpoint_.expected = media_->count_with_embedding(after_a_count());
+        if (checkpoint_.expected == 0) {
+            throw Error(System::neo4j, ErrorKind::not_ready,
+                        fmt::format("No {} in {} has the property {} any more. Neo4j is the source of truth: "
+                                    "going on would empty {}. If that is meant, drop the collection instead.",
+                                    mapping_.label, options_.source_address, mapping_.embedding_property,
+                                    options_.collection));
         }
-        return std::move(result_);
     }
-
-  private:
-    // ---- phases ----
-
-    void dry_run() {
-        RangeLedger ledger(fresh_ranges(), {}, media_->ordered(), nullptr, Clock::time_point::min());
-        CopyPipeline pipeline({*media_, *media_, nullptr, nullptr, nullptr, nullptr}, mapping_,
-                              copy_settings(), ledger);
-        const auto started = Clock::now();
-        run_reporting(ledger, pipeline);
-        checkpoint_.copy_seconds = seconds_since(started);
-        finish_counts(ledger.live_counts());
-        result_.interrupted = stop_.stop_requested();
-    }
-
-    void migrate() {
-        require_capture("now");
-        lease_ = neo4j::Lease::acquire(
-            driver_, options_.database, "migrate-embeddings " + options_.collection,
-            [this](const std::string& what) { say(what); }, stop_);
-        const auto found = read_checkpoint(options_.checkpoint_file);
-        const std::string job = job_hash(options_, mapping_);
-        if (found && found->job != job) {
-            throw Error(System::file, ErrorKind::conflict,
-                        fmt::format("{} belongs to another job: {}. Name another file with "
-                                    "--checkpoint-file, or remove it if that "
-                                    "job is not to be resumed.",
-                                    options_.checkpoint_file, found->description));
-        }
-        collection_.emplace(embeddings::Collection::open_or_create(client_, options_.collection, mapping_,
-                                                                   Deadline::after(60s)));
-        result_.collection = collection_->name();
-        const std::int64_t epoch = neo4j::capture_epoch(driver_, options_.database);
-        const bool same_ground = found && found->epoch == epoch && found->collection_id == collection_->id();
-        if (found && !same_ground) {
-            result_.notes.push_back(
-                found->epoch == epoch
-                    ? "The collection was dropped or replaced since the checkpoint: copying all anew."
-                    : "An engine ran without capture since the checkpoint: copying all anew.");
-        }
-        if (same_ground && !options_.resume_from) {
-            const std::int64_t expected = checkpoint_.expected;
-            checkpoint_ = *found;
-            checkpoint_.expected = expected;
-            checkpoint_.live = {};  // of the run that has ended
-            result_.resumed = true;
-        } else {
-            checkpoint_.job = job;
-            checkpoint_.description = job_description(options_, mapping_);
-            checkpoint_.epoch = epoch;
-            checkpoint_.collection_id = collection_->id();
-            checkpoint_.collection = collection_->name();
-            checkpoint_.started_ms = unix_ms();
-            checkpoint_.open_ranges = fresh_ranges();
-        }
-        check_.emplace(driver_, options_.database, mapping_, *lease_);
-        outage_.emplace([this](Deadline deadline) {
-            if (!client_.describe_collection(collection_->name(), deadline)) {
-                throw Error(
-                    System::milvus, ErrorKind::conflict,
-                    fmt::format(
-                        "{}: collection {} was dropped while it was being filled. Run again to start over.",
-                        client_.address(), collection_->name()));
-            }
-        });
-
-        const bool was_done = checkpoint_.phase == Phase::done;
-        if (checkpoint_.phase == Phase::copy && !copy()) return;
-        if (!index_and_load()) return;
-        if (!sweep(was_done)) return;
-        require_capture("at the end");
-        checkpoint_.phase = Phase::done;
-        save("done", true);
-        finish_counts(checkpoint_.counts);
-    }
-
-    bool copy() {
-        AppendFile quarantine(options_.quarantine_file,
-                              result_.resumed ? std::optional(checkpoint_.quarantine_bytes) : std::nullopt);
-        RangeLedger ledger(checkpoint_.open_ranges, checkpoint_.counts, media_->ordered(), &quarantine,
-                           settled_at());
-        const auto started = Clock::now();
-        const double seconds_before = checkpoint_.copy_seconds;
-        CopyPipeline* running = nullptr;
-        std::mutex running_mutex;
-        CheckpointJournal journal(options_.checkpoint_file, checkpoint_, ledger, quarantine,
-                                  [&](Checkpoint& checkpoint) {
-                                      checkpoint.copy_seconds = seconds_before + seconds_since(started);
-                                      std::lock_guard lock(running_mutex);
-                                      if (running != nullptr) fill_live(checkpoint.live, *running);
-                                  });
-        CopyPipeline pipeline({*media_, *media_, &*collection_, &*check_, &journal, &*outage_}, mapping_,
-                              copy_settings(), ledger);
-        {
-            std::lock_guard lock(running_mutex);
-            running = &pipeline;
-        }
-        run_reporting(ledger, pipeline);
-
-        const bool complete = ledger.all_done();
-        result_.errors += pipeline.errors();
-        const auto without = complete ? media_->count_without_embedding(Deadline::after(300s)) : 0;
-        journal.finish([&](Checkpoint& checkpoint) {
-            if (complete) {
-                checkpoint.phase = Phase::index;
-                checkpoint.counts.read += without;
-                checkpoint.counts.skipped += without;
-            }
-            if (pipeline.quiescent()) {
-                checkpoint.in_flight_until_ms = 0;
-                for (auto& range : checkpoint.open_ranges) range.in_flight_through.reset();
-            }
-            checkpoint.live.state = complete ? "copied" : "interrupted";
-            checkpoint.live.finished_cleanly = !complete;
-            checkpoint_ = checkpoint;
-        });
-        result_.interrupted = !complete;
-        finish_counts(checkpoint_.counts);
-        return complete;
-    }
-
-    bool index_and_load() {
-        const auto started = Clock::now();
-        try {
-            collection_->build_index_and_load(
-                options_.index,
-                [this](const std::string& what, int percent) {
-                    say(percent > 0 ? fmt::format("{} {} %", what, percent) : what);
-                },
-                stop_);
-        } catch (const Error& error) {
-            if (error.kind() != ErrorKind::cancelled) throw;
-            return interrupt();
-        }
-        checkpoint_.index_seconds += seconds_since(started);
-        if (checkpoint_.phase != Phase::done) checkpoint_.phase = Phase::sweep;
-        save("comparing ids", false);
-        return true;
-    }
-
-    bool sweep(bool was_done) {
-        say("comparing ids");
-        auto swept = sweep_versions(
-            *media_, *media_, *collection_, client_, mapping_, *check_, *outage_,
-            [this](std::int64_t looked_at) { say(fmt::format("comparing ids, {} so far", looked_at)); },
-            stop_);
-        if (stop_.stop_requested()) return interrupt();
-        result_.swept = swept.erased;
-        if (was_done) {
-            result_.notes.push_back(
-                fmt::format("This job was complete: compared all ids and versions, copied {} and removed {}.",
-                            swept.upserted, swept.erased));
-            checkpoint_.counts = recount();
-        } else if (swept.erased > 0) {
-            result_.notes.push_back(
-                fmt::format("Removed {} rows from Milvus that Neo4j no longer has.", swept.erased));
-        }
-        return true;
-    }
-
-    /// A finished job that caught up: its counts follow from what is there now and what stands quarantined.
-    Counts recount() {
-        Counts counts = checkpoint_.counts;
-        counts.copied = client_.count(collection_->ref(), milvus::Consistency::strong, Deadline::after(60s));
-        counts.skipped = media_->count_without_embedding(Deadline::after(300s));
-        counts.quarantined = std::max<std::int64_t>(0, checkpoint_.expected - counts.copied);
-        counts.read = counts.copied + counts.quarantined + counts.skipped;
-        return counts;
-    }
-
-    // ---- pieces ----
 
     /// Writes of replicas in neo4j_only are not captured: a copy would miss them.
     void require_capture(const std::string& when) {
-        const auto replicas = neo4j::living_replicas(driver_, options_.database);
+        const auto replicas =
+            patiently([&] { return neo4j::living_replicas(driver_, options_.database); });
         for (const auto& replica : replicas) {
             if (replica.mode != "neo4j_only" || options_.force) continue;
             throw Error(System::neo4j, ErrorKind::not_ready,
                         fmt::format("Engine {} runs neo4j_only {}: its writes are not captured, so the copy "
-                                    "could miss them. Turn every "
-                                    "engine to dual_write first, or say --force if nothing writes.",
+                                    "could miss them. Turn every engine to dual_write first, or say --force "
+                                    "if nothing writes.",
                                     replica.id, when));
         }
         if (replicas.empty() && when == "now") {
@@ -300,20 +129,65 @@ class Backfill {
         }
     }
 
+    /// Takes up the checkpoint where it is of this job and nothing has pulled the ground from under it.
+    void open_job() {
+        const auto found = read_checkpoint(options_.checkpoint_file);
+        const bool same_mapping = found && completes(found->mapping, options_.mapping);
+        look_at_the_data(same_mapping ? &found->mapping : nullptr);
+        const Job job{options_.source_address, options_.target_address, options_.database,
+                      options_.collection, mapping_};
+        if (found && found->job != hash_of(job)) {
+            throw Error(System::file, ErrorKind::conflict,
+                        fmt::format("{} belongs to another job: {}. Name another file with "
+                                    "--checkpoint-file, or remove it if that job is not to be resumed.",
+                                    options_.checkpoint_file, found->description));
+        }
+        collection_.emplace(embeddings::Collection::open_or_create(client_, options_.collection, mapping_,
+                                                                   Deadline::after(60s)));
+        result_.collection = collection_->name();
+        const std::int64_t epoch = neo4j::capture_epoch(driver_, options_.database);
+        if (found && found->collection_id != collection_->id()) {
+            result_.notes.push_back(
+                "The collection was dropped or replaced since the checkpoint: copying all anew.");
+        } else if (found && found->epoch != epoch) {
+            result_.notes.push_back(
+                "An engine ran without capture since the checkpoint: copying all anew.");
+        } else if (found && found->phase == Phase::done && !media_->ordered()) {
+            result_.notes.push_back("This job was complete: without an index, all is copied anew.");
+        } else if (found && !options_.resume_from) {
+            const std::int64_t expected = checkpoint_.expected;
+            checkpoint_ = *found;
+            checkpoint_.expected = expected;
+            checkpoint_.live = {};  // of the run that has ended
+            result_.resumed = true;
+            quarantine_.emplace(options_.quarantine_file, checkpoint_.quarantine_bytes);
+            return;
+        }
+        checkpoint_.job = hash_of(job);
+        checkpoint_.description = describe(job);
+        checkpoint_.mapping = mapping_;
+        checkpoint_.epoch = epoch;
+        checkpoint_.collection_id = collection_->id();
+        checkpoint_.collection = collection_->name();
+        checkpoint_.started_ms = unix_ms();
+        checkpoint_.open_ranges = fresh_ranges();
+        quarantine_.emplace(options_.quarantine_file, std::nullopt);
+        checkpoint_.quarantine_begin = checkpoint_.quarantine_bytes = quarantine_->length();
+    }
+
     std::vector<OpenRange> fresh_ranges() {
         std::optional<ItemId> after = options_.resume_from;
         if (!media_->ordered()) {
             if (after) {
                 throw Error(System::config, ErrorKind::usage,
                             "--resume-from needs an index on the id property, to read in the order of ids. "
-                            "'migrate preflight' names "
-                            "the statement that makes one.");
+                            "'migrate preflight' names the statement that makes one.");
             }
             return {OpenRange{}};
         }
         std::vector<OpenRange> ranges;
         for (const auto& boundary : media_->range_boundaries(
-                 static_cast<std::size_t>(copy_settings().readers), Deadline::after(300s))) {
+                 static_cast<std::size_t>(copy_settings().readers), after_a_count())) {
             if (after && !(*after < boundary)) continue;
             ranges.push_back({{after, boundary}, {}, {}});
             after = boundary;
@@ -348,37 +222,191 @@ class Backfill {
         return Clock::now() + wait + CopyPipeline::kSettlingTime;
     }
 
+    // ---- phases ----
+
+    void dry_run() {
+        RangeLedger ledger(fresh_ranges(), {}, media_->ordered(), nullptr, Clock::time_point::min());
+        CopyPipeline pipeline({*media_, *media_, nullptr, nullptr, nullptr, nullptr}, mapping_,
+                              copy_settings(), ledger);
+        const auto started = Clock::now();
+        run_reporting(ledger, pipeline);
+        checkpoint_.copy_seconds = seconds_since(started);
+        result_.counts = ledger.live_counts();
+        result_.interrupted = stop_.stop_requested();
+        if (!result_.interrupted) result_.counts = result_.counts + count_outside_ranges([](std::string) {});
+    }
+
+    void migrate() {
+        require_capture("now");
+        lease_ = neo4j::Lease::acquire(
+            driver_, options_.database, "migrate-embeddings " + options_.collection,
+            [this](const std::string& what) { say(what); }, stop_);
+        open_job();
+        check_.emplace(driver_, options_.database, mapping_, *lease_);
+        outage_.emplace([this](Deadline deadline) { demand_collection(deadline); });
+        try {
+            if (checkpoint_.phase == Phase::copy) copy();
+            if (!stop_.stop_requested()) {
+                const bool was_done = checkpoint_.phase == Phase::done;
+                index_and_load();
+                sweep(was_done);
+                require_capture("at the end");
+                checkpoint_.phase = Phase::done;
+            }
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::cancelled) throw;
+        }
+        result_.interrupted = checkpoint_.phase != Phase::done;
+        save(result_.interrupted ? "interrupted" : "done", true);
+        result_.counts = checkpoint_.counts;
+    }
+
+    void demand_collection(Deadline deadline) {
+        if (client_.describe_collection(collection_->name(), deadline)) return;
+        throw Error(
+            System::milvus, ErrorKind::conflict,
+            fmt::format("{}: collection {} was dropped while it was being filled. Run again to start over.",
+                        client_.address(), collection_->name()));
+    }
+
+    void copy() {
+        RangeLedger ledger(checkpoint_.open_ranges, checkpoint_.counts, media_->ordered(), &*quarantine_,
+                           settled_at());
+        const auto started = Clock::now();
+        const double seconds_before = checkpoint_.copy_seconds;
+        CheckpointJournal journal(options_.checkpoint_file, checkpoint_, ledger, *quarantine_,
+                                  [&](Checkpoint& checkpoint) {
+                                      checkpoint.copy_seconds = seconds_before + seconds_since(started);
+                                      std::lock_guard lock(live_mutex_);
+                                      checkpoint.live = live_;
+                                  });
+        CopyPipeline pipeline({*media_, *media_, &*collection_, &*check_, &journal, &*outage_}, mapping_,
+                              copy_settings(), ledger);
+        run_reporting(ledger, pipeline);
+        result_.errors += pipeline.errors();
+        journal.finish([&](Checkpoint& checkpoint) {
+            if (pipeline.quiescent()) {
+                checkpoint.in_flight_until_ms = 0;
+                for (auto& range : checkpoint.open_ranges) range.in_flight_through.reset();
+            }
+            checkpoint_ = checkpoint;
+        });
+        if (!ledger.all_done()) return;
+        // What was counted of earlier runs of this step is cut off first.
+        checkpoint_.counts = checkpoint_.counts + count_outside_ranges(quarantine_from(quarantine_->length()));
+        checkpoint_.phase = Phase::index;
+        save("copied", false);
+    }
+
+    void index_and_load() {
+        const auto started = Clock::now();
+        collection_->build_index_and_load(
+            options_.index,
+            [this](const std::string& what, int percent) {
+                say(percent > 0 ? fmt::format("{} {} %", what, percent) : what);
+            },
+            stop_);
+        checkpoint_.index_seconds += seconds_since(started);
+        checkpoint_.phase = Phase::sweep;
+    }
+
+    /// In the order of ids it meets every item once more, and accounts for them anew: what it says of the
+    /// rejected replaces what the copy had said.
+    void sweep(bool was_done) {
+        if (media_->ordered()) checkpoint_.quarantine_bytes = checkpoint_.quarantine_begin;
+        save("comparing ids", false);
+        const auto quarantine = quarantine_from(checkpoint_.quarantine_bytes);
+        const auto swept = sweep_versions(
+            {*media_, *media_, *collection_, client_, *check_, *outage_,
+             [&](const sync::Rejected& rejected) { quarantine(quarantine_line(rejected, mapping_)); },
+             [this](std::int64_t looked_at) { say(fmt::format("comparing ids, {} so far", looked_at)); },
+             [this](const Error& error) { say_waiting(error); }},
+            mapping_, stop_);
+        if (stop_.stop_requested()) {
+            throw Error(System::internal, ErrorKind::cancelled, "Stopped while comparing ids.");
+        }
+        if (media_->ordered()) {
+            const auto copied = swept.matched + swept.upserted;
+            checkpoint_.counts = Counts{copied + swept.rejected, copied, swept.rejected, 0} +
+                                 count_outside_ranges(quarantine_from(quarantine_->length()));
+        }
+        checkpoint_.quarantine_bytes = quarantine_->length();
+        quarantine_->sync();
+        result_.swept = swept.orphans;
+        if (was_done) {
+            result_.notes.push_back(
+                fmt::format("This job was complete: compared all ids and versions, copied {} and removed {}.",
+                            swept.upserted, swept.orphans));
+        } else if (swept.orphans > 0) {
+            result_.notes.push_back(
+                fmt::format("Removed {} rows from Milvus that Neo4j no longer has.", swept.orphans));
+        }
+    }
+
+    // ---- pieces ----
+
+    using QuarantineSink = std::function<void(std::string line)>;
+
+    /// Cuts the quarantine file to `begin` and appends from there.
+    QuarantineSink quarantine_from(std::int64_t begin) {
+        quarantine_->cut(begin);
+        return [this](const std::string& line) { quarantine_->append(line); };
+    }
+
+    /// What no range of ids holds: nodes without an embedding, and, where ranges were read, those whose id can
+    /// be no row's.
+    Counts count_outside_ranges(const QuarantineSink& quarantine) {
+        Counts counts;
+        counts.skipped = patiently([&] { return media_->count_without_embedding(after_a_count()); });
+        if (media_->ordered()) {
+            const std::int64_t begin = quarantine_ ? quarantine_->length() : 0;
+            counts.quarantined = patiently([&] {
+                if (quarantine_) quarantine_->cut(begin);
+                std::int64_t items = 0;
+                media_->scan_foreign_ids([&](const sync::Rejected& rejected) {
+                    quarantine(quarantine_line(rejected, mapping_));
+                    ++items;
+                });
+                return items;
+            });
+        }
+        if (quarantine_) checkpoint_.quarantine_bytes = quarantine_->length();
+        counts.read = counts.skipped + counts.quarantined;
+        return counts;
+    }
+
     void run_reporting(RangeLedger& ledger, CopyPipeline& pipeline) {
         std::jthread reporter([&](std::stop_token ended) {
             do {
-                const Counts counts = ledger.live_counts();
-                progress_.counts = counts;
-                progress_.items_per_second = rate_.update(counts.read);
-                progress_.errors = pipeline.errors();
-                const std::string trouble = pipeline.trouble();
-                progress_.state = !trouble.empty() ? trouble : options_.dry_run ? "reading" : "copying";
-                progress_.expected = checkpoint_.expected;
-                progress_.eta_seconds.reset();
-                if (progress_.items_per_second > 0) {
-                    progress_.eta_seconds =
-                        static_cast<double>(std::max<std::int64_t>(0, checkpoint_.expected - counts.read)) /
-                        progress_.items_per_second;
-                }
-                rate_now_ = progress_.items_per_second;
-                on_progress_(progress_);
+                report(ledger, pipeline);
             } while (sleep_for(250ms, ended));
         });
         pipeline.run(stop_);
     }
 
-    void fill_live(Live& live, const CopyPipeline& pipeline) const {
-        live.items_per_second = rate_now_;
-        live.errors = pipeline.errors();
+    void report(const RangeLedger& ledger, const CopyPipeline& pipeline) {
         const std::string trouble = pipeline.trouble();
-        live.state = trouble.empty() ? "copying" : trouble;
-        live.reader = pipeline.reader_state();
-        live.writer = pipeline.writer_state();
-        live.checker = pipeline.checker_state();
+        progress_.phase = Phase::copy;
+        progress_.counts = ledger.live_counts();
+        progress_.expected = checkpoint_.expected;
+        progress_.items_per_second = rate_.update(progress_.counts.read);
+        progress_.errors = pipeline.errors();
+        progress_.state = !trouble.empty() ? trouble : options_.dry_run ? "reading" : "copying";
+        progress_.eta_seconds.reset();
+        if (progress_.items_per_second > 0) {
+            const auto left = std::max<std::int64_t>(0, progress_.expected - progress_.counts.read);
+            progress_.eta_seconds = static_cast<double>(left) / progress_.items_per_second;
+        }
+        {
+            std::lock_guard lock(live_mutex_);
+            live_.items_per_second = progress_.items_per_second;
+            live_.errors = progress_.errors;
+            live_.state = progress_.state;
+            live_.reader = pipeline.reader_state();
+            live_.writer = pipeline.writer_state();
+            live_.checker = pipeline.checker_state();
+        }
+        on_progress_(progress_);
     }
 
     void say(const std::string& state) {
@@ -389,8 +417,15 @@ class Backfill {
         progress_.eta_seconds.reset();
         progress_.state = state;
         on_progress_(progress_);
-        if (checkpoint_.phase != Phase::copy && !checkpoint_.job.empty() && Clock::now() - saved_at_ > 1s)
-            save(state, false);
+        const bool beyond_copy = checkpoint_.phase != Phase::copy && !checkpoint_.job.empty();
+        if (beyond_copy && Clock::now() - saved_at_ > 1s) save(state, false);
+    }
+
+    void say_waiting(const Error& error) {
+        ++result_.errors;
+        progress_.errors = result_.errors;
+        say(fmt::format("waiting for {}: {}", error.system() == System::milvus ? "Milvus" : "Neo4j",
+                        error.what()));
     }
 
     void save(const std::string& state, bool finished) {
@@ -398,29 +433,10 @@ class Backfill {
         checkpoint_.live = {};
         checkpoint_.live.updated_ms = unix_ms();
         checkpoint_.live.pid = ::getpid();
+        checkpoint_.live.errors = result_.errors;
         checkpoint_.live.state = state;
         checkpoint_.live.finished_cleanly = finished;
         write_checkpoint(options_.checkpoint_file, checkpoint_);
-    }
-
-    bool interrupt() {
-        result_.interrupted = true;
-        save("interrupted", true);
-        finish_counts(checkpoint_.counts);
-        return false;
-    }
-
-    void finish_counts(const Counts& counts) {
-        result_.counts = counts;
-        if (options_.dry_run && !stop_.stop_requested()) {
-            const auto without = media_->count_without_embedding(Deadline::after(300s));
-            result_.counts.read += without;
-            result_.counts.skipped += without;
-        }
-        result_.copy_seconds = checkpoint_.copy_seconds;
-        result_.index_seconds = checkpoint_.index_seconds;
-        const auto copied = static_cast<double>(counts.copied + counts.quarantined);
-        result_.items_per_second = checkpoint_.copy_seconds > 0 ? copied / checkpoint_.copy_seconds : 0;
     }
 
     bolt::Driver& driver_;
@@ -435,10 +451,12 @@ class Backfill {
     std::optional<embeddings::Collection> collection_;
     std::optional<FencedVersionCheck> check_;
     std::optional<TargetOutage> outage_;
+    std::optional<AppendFile> quarantine_;
     Checkpoint checkpoint_;
     Progress progress_;
     RateMeter rate_;
-    std::atomic<double> rate_now_ = 0;
+    std::mutex live_mutex_;
+    Live live_;  ///< of the running copy, for its checkpoints
     Clock::time_point saved_at_{};
     BackfillResult result_;
 };

@@ -30,11 +30,47 @@ std::optional<ItemId> id_from_json(const Json& json) {
     return ItemId(json.get<std::string>());
 }
 
-Phase phase_from_text(const std::string& text) {
-    for (const Phase phase : {Phase::copy, Phase::index, Phase::load, Phase::sweep, Phase::done}) {
-        if (to_string(phase) == text) return phase;
+template <class Enum>
+Enum from_text(const std::string& text, std::initializer_list<Enum> values) {
+    for (const Enum value : values) {
+        if (to_string(value) == text) return value;
     }
-    throw std::invalid_argument("unknown phase " + text);
+    throw std::invalid_argument("unknown word '" + text + "'");
+}
+
+Json to_json(const sync::MediaMapping& mapping) {
+    Json properties = Json::array();
+    for (const auto& property : mapping.properties) {
+        properties.push_back({{"name", property.name}, {"type", to_string(property.type)}});
+    }
+    return {{"label", mapping.label},
+            {"id_property", mapping.id_property},
+            {"embedding_property", mapping.embedding_property},
+            {"version_property", mapping.version_property},
+            {"properties", std::move(properties)},
+            {"id_kind", to_string(mapping.id_kind)},
+            {"dimension", mapping.dimension},
+            {"metric", to_string(mapping.metric)}};
+}
+
+sync::MediaMapping mapping_from_json(const Json& json) {
+    using sync::IdKind, sync::Metric, sync::PropertyType;
+    sync::MediaMapping mapping;
+    json.at("label").get_to(mapping.label);
+    json.at("id_property").get_to(mapping.id_property);
+    json.at("embedding_property").get_to(mapping.embedding_property);
+    json.at("version_property").get_to(mapping.version_property);
+    for (const Json& property : json.at("properties")) {
+        mapping.properties.push_back(
+            {property.at("name").get<std::string>(),
+             from_text(property.at("type").get<std::string>(), {PropertyType::boolean, PropertyType::int64,
+                                                                PropertyType::float64, PropertyType::text})});
+    }
+    mapping.id_kind = from_text(json.at("id_kind").get<std::string>(), {IdKind::string, IdKind::integer});
+    json.at("dimension").get_to(mapping.dimension);
+    mapping.metric = from_text(json.at("metric").get<std::string>(),
+                               {Metric::cosine, Metric::inner_product, Metric::l2});
+    return mapping;
 }
 
 Json to_json(const Checkpoint& checkpoint) {
@@ -49,6 +85,7 @@ Json to_json(const Checkpoint& checkpoint) {
     return {{"format", kFormat},
             {"job", checkpoint.job},
             {"description", checkpoint.description},
+            {"mapping", to_json(checkpoint.mapping)},
             {"epoch", checkpoint.epoch},
             {"collection_id", checkpoint.collection_id},
             {"collection", checkpoint.collection},
@@ -61,6 +98,7 @@ Json to_json(const Checkpoint& checkpoint) {
               {"skipped", checkpoint.counts.skipped}}},
             {"open_ranges", std::move(ranges)},
             {"in_flight_until_ms", checkpoint.in_flight_until_ms},
+            {"quarantine_begin", checkpoint.quarantine_begin},
             {"quarantine_bytes", checkpoint.quarantine_bytes},
             {"copy_seconds", checkpoint.copy_seconds},
             {"index_seconds", checkpoint.index_seconds},
@@ -82,10 +120,12 @@ Checkpoint from_json(const Json& json) {
     Checkpoint checkpoint;
     json.at("job").get_to(checkpoint.job);
     json.at("description").get_to(checkpoint.description);
+    checkpoint.mapping = mapping_from_json(json.at("mapping"));
     json.at("epoch").get_to(checkpoint.epoch);
     json.at("collection_id").get_to(checkpoint.collection_id);
     json.at("collection").get_to(checkpoint.collection);
-    checkpoint.phase = phase_from_text(json.at("phase").get<std::string>());
+    checkpoint.phase = from_text(json.at("phase").get<std::string>(),
+                                 {Phase::copy, Phase::index, Phase::sweep, Phase::done});
     json.at("expected").get_to(checkpoint.expected);
     const Json& counts = json.at("counts");
     counts.at("read").get_to(checkpoint.counts.read);
@@ -99,6 +139,7 @@ Checkpoint from_json(const Json& json) {
              id_from_json(range.at("in_flight_through"))});
     }
     json.at("in_flight_until_ms").get_to(checkpoint.in_flight_until_ms);
+    json.at("quarantine_begin").get_to(checkpoint.quarantine_begin);
     json.at("quarantine_bytes").get_to(checkpoint.quarantine_bytes);
     json.at("copy_seconds").get_to(checkpoint.copy_seconds);
     json.at("index_seconds").get_to(checkpoint.index_seconds);
@@ -124,8 +165,6 @@ std::string_view to_string(Phase phase) {
             return "copy";
         case Phase::index:
             return "index";
-        case Phase::load:
-            return "load";
         case Phase::sweep:
             return "sweep";
         case Phase::done:

@@ -10,10 +10,10 @@
 
 namespace crossover::migrate {
 
-enum class Phase { copy, index, load, sweep, done };
+enum class Phase { copy, index, sweep, done };
 std::string_view to_string(Phase phase);
 
-/// `read = copied + quarantined + skipped` once the copy is complete.
+/// `read = copied + quarantined + skipped`, where all that was read is accounted for.
 struct Counts {
     std::int64_t read = 0;
     std::int64_t copied = 0;
@@ -47,6 +47,7 @@ struct Checkpoint {
     std::string job;  ///< hash of what defines the job: source, target, mapping
     std::string
         description;  ///< the same in words: "MediaContent in bolt://… → media_embeddings in http://…"
+    sync::MediaMapping mapping;  ///< completed: a resumed run goes by what the first run found in the data
     std::int64_t epoch = 0;  ///< capture epoch in Neo4j
     std::int64_t collection_id = 0;
     std::string collection;  ///< physical name, media_embeddings_v1
@@ -55,6 +56,7 @@ struct Checkpoint {
     Counts counts;              ///< of finished parts
     std::vector<OpenRange> open_ranges;
     std::int64_t in_flight_until_ms = 0;  ///< Unix time after which no write of this run can still be sent
+    std::int64_t quarantine_begin = 0;    ///< where this job's lines begin in the quarantine file
     std::int64_t quarantine_bytes = 0;    ///< length of the quarantine file that belongs to `counts`
     double copy_seconds = 0;
     double index_seconds = 0;

@@ -96,9 +96,9 @@ void CheckpointJournal::write_now(const std::function<void(Checkpoint&)>& amend)
     checkpoint.quarantine_bytes = snapshot.quarantine_bytes;
     checkpoint.in_flight_until_ms =
         unix_ms() + std::chrono::duration_cast<std::chrono::milliseconds>(kWriteHorizon).count();
+    decorate_(checkpoint);
     checkpoint.live.updated_ms = unix_ms();
     checkpoint.live.pid = ::getpid();
-    decorate_(checkpoint);
     amend(checkpoint);
     quarantine_.sync();
     write_checkpoint(path_, checkpoint);

@@ -265,6 +265,12 @@ void feed_in_order(sync::SourceScanner& source, TargetReader& target, const Feed
         queue.close();
     }
     if (failure) std::rethrow_exception(failure);
+    if (stop.stop_requested()) return;
+    with_patience(stop, [&] {
+        std::int64_t items = 0;
+        source.scan_foreign_ids([&](const sync::Rejected&) { ++items; });
+        validation.count_quarantined(items);
+    });
 }
 
 void feed_by_ids(sync::SourceStore& store, sync::SourceScanner& source, TargetReader& target,

@@ -66,6 +66,12 @@ Inventory take_inventory(bolt::Driver& driver, const std::string& database, sync
         return !stop.stop_requested();
     });
     if (stop.stop_requested()) throw Error(System::internal, ErrorKind::cancelled, "Interrupted.");
+    if (store.ordered()) {
+        store.scan_foreign_ids([&](const sync::Rejected& rejected) {
+            ++inventory.items;
+            ++inventory.bad[std::string(sync::to_string(rejected.reason))];
+        });
+    }
     inventory.read_seconds = std::chrono::duration<double>(Clock::now() - started).count();
     return inventory;
 }

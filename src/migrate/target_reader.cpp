@@ -39,10 +39,14 @@ milvus::ColumnBatch MilvusReader::in_mapping_order(milvus::ColumnBatch batch, Co
     return batch;
 }
 
+void MilvusReader::begin() {
+    with_patience(stop_, [&] { client_->see_all_until_now(Deadline::after(kReadDeadline)); });
+}
+
 milvus::ColumnBatch MilvusReader::page(const milvus::IdRange& range, std::size_t limit, Content content) {
     return with_patience(stop_, [&] {
         return in_mapping_order(
-            client_->query_page(collection_, range, limit, fields(content), milvus::Consistency::strong,
+            client_->query_page(collection_, range, limit, fields(content), milvus::Consistency::session,
                                 Deadline::after(kReadDeadline)),
             content);
     });

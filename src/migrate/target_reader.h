@@ -15,15 +15,16 @@ enum class Content {
     rows  ///< ids, vectors, versions and the carried properties in the order of the mapping
 };
 
-/// Milvus as validation reads it: Strong, by ranges of ids or by ids. Thread-safe. Calls throw
-/// crossover::Error.
+/// Milvus as validation reads it. Thread-safe. Calls throw crossover::Error.
 class TargetReader {
   public:
     virtual ~TargetReader() = default;
 
+    /// A validation begins: pages show everything that Milvus had acknowledged before.
+    virtual void begin() = 0;
     /// Up to `limit` rows of the range in ascending order of ids; only an empty page is the end.
     virtual milvus::ColumnBatch page(const milvus::IdRange& range, std::size_t limit, Content content) = 0;
-    /// The rows of those ids that exist, in no particular order.
+    /// The rows of those ids that exist, as they are now (Strong), in no particular order.
     virtual milvus::ColumnBatch by_ids(std::span<const ItemId> ids, Content content) = 0;
 };
 
@@ -34,6 +35,7 @@ class MilvusReader : public TargetReader {
     MilvusReader(milvus::Client& client, milvus::CollectionRef collection, const sync::MediaMapping& mapping,
                  std::stop_token stop);
 
+    void begin() override;
     milvus::ColumnBatch page(const milvus::IdRange& range, std::size_t limit, Content content) override;
     milvus::ColumnBatch by_ids(std::span<const ItemId> ids, Content content) override;
 

@@ -108,7 +108,7 @@ void show_sides(sync::SourceStore& source, TargetReader& target, const sync::Med
     sync::ItemBatch valid = sync::make_batch(mapping);
     std::vector<sync::Rejected> rejected;
     const auto presence = source.read_versions(ids, soon()).front();
-    source.read_items(ids, valid, rejected, soon());
+    source.read_items(ids, std::vector{presence.version}, valid, rejected, soon());
     auto& from_source = report.source_item.emplace();
     if (!valid.empty()) {
         from_source = describe_source(mapping, valid, 0);
@@ -159,6 +159,7 @@ ValidateReport run_validate(bolt::Driver& source, milvus::Client& target, const 
 
     Fixer fixer(media, collection, mapping, options.settle, stop);
     const auto validate = [&](bool fix) {
+        reader.begin();
         Validation validation(media, reader, mapping, limits,
                               fix ? [&](std::span<const ItemId> ids) { fixer.fix(ids); } : Validation::Fix(),
                               stop);

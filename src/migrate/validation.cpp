@@ -197,10 +197,12 @@ void Validation::look(std::vector<Suspect> suspects) {
     };
     Rows rows;
     const auto before = read_versions();
+    std::vector<std::int64_t> versions;
+    for (const auto& presence : before) versions.push_back(presence.version);
     with_patience(stop_, [&] {
         rows.source = sync::make_batch(*mapping_);
         rows.rejected.clear();
-        source_->read_items(ids, rows.source, rows.rejected, Deadline::after(kSourceDeadline));
+        source_->read_items(ids, versions, rows.source, rows.rejected, Deadline::after(kSourceDeadline));
     });
     rows.target = target_->by_ids(ids, Content::rows);
     const auto after = read_versions();

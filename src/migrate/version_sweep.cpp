@@ -1,6 +1,5 @@
 #include "migrate/version_sweep.h"
 
-#include <algorithm>
 #include <optional>
 
 #include "core/error.h"
@@ -13,134 +12,127 @@ using namespace std::chrono_literals;
 
 namespace {
 
+constexpr std::size_t kSyncRows = 1000;
+
 class Sweep {
   public:
-    Sweep(sync::SourceScanner& scanner, sync::SourceStore& source, embeddings::Collection& collection,
-          milvus::Client& client, const sync::MediaMapping& mapping, VersionCheck& fence,
-          TargetOutage& outage, const std::stop_token& stop)
-        : scanner_(scanner),
-          source_(source),
-          collection_(collection),
-          client_(client),
-          mapping_(mapping),
-          fence_(fence),
-          outage_(outage),
-          stop_(stop) {}
+    Sweep(const SweepPorts& ports, const sync::MediaMapping& mapping, const std::stop_token& stop)
+        : ports_(ports), mapping_(mapping), stop_(stop) {}
 
-  private:
-    template <class Read>
-    auto riding_out(Read read) {
-        Backoff backoff;
-        for (;;) {
-            try {
-                return read();
-            } catch (const Error& error) {
-                if (!error.retryable()) throw;
-                if (!sleep_for(backoff.next(), stop_)) throw;
+    SweepResult run() {
+        ride_out(stop_, ports_.on_wait, [&] { ports_.client.see_all_until_now(Deadline::after(60s)); });
+        std::int64_t looked_at = 0;
+        bool last = false;
+        while (!last && !stop_.stop_requested()) {
+            const milvus::ColumnBatch page = next_page();
+            last = page.empty();
+            if (ports_.scanner.ordered()) {
+                compare_in_order(page);
+            } else if (!last) {
+                look_up(page);
             }
+            ports_.on_progress(looked_at += static_cast<std::int64_t>(page.size()));
         }
+        repair();
+        return result_;
     }
-
-  public:
-    /// The next page of Milvus's ids is compared; false when there was none left.
-    bool next_page() {
-        const milvus::ColumnBatch page = riding_out([&] {
-            return client_.query_page(collection_.ref(), {after_, std::nullopt}, milvus::kMaxQueryRows,
-                                      {.version = true}, milvus::Consistency::strong, Deadline::after(60s));
-        });
-        const bool last = page.empty();
-        const std::optional<ItemId> through = last ? std::nullopt : std::optional(page.ids.back());
-        const auto different = scanner_.ordered() ? riding_out([&] {
-            return compare_in_order(page, {after_, through});
-        })
-                               : last             ? std::vector<ItemId>()
-                                                  : riding_out([&] { return absent_from_source(page); });
-        for (std::size_t first = 0; first < different.size(); first += kSyncRows) {
-            const std::size_t count = std::min(kSyncRows, different.size() - first);
-            const auto begin = different.begin() + static_cast<std::ptrdiff_t>(first);
-            repair(std::vector<ItemId>(begin, begin + static_cast<std::ptrdiff_t>(count)));
-        }
-        result_.looked_at += static_cast<std::int64_t>(page.size());
-        after_ = through;
-        return !last;
-    }
-
-    SweepResult take_result() { return std::move(result_); }
 
   private:
-    static constexpr std::size_t kSyncRows = 1000;
+    milvus::ColumnBatch next_page() {
+        auto page = ride_out(stop_, ports_.on_wait, [&] {
+            return ports_.client.query_page(ports_.collection.ref(), {page_after_, std::nullopt},
+                                            milvus::kMaxQueryRows, {.version = true},
+                                            milvus::Consistency::session, Deadline::after(60s));
+        });
+        keys_ = {page_after_, page.empty() ? std::nullopt : std::optional(page.ids.back())};
+        page_after_ = keys_.through;
+        return page;
+    }
 
-    std::vector<ItemId> compare_in_order(const milvus::ColumnBatch& page, const sync::KeyRange& keys) {
-        std::vector<ItemId> different;
+    /// Both sides within `keys_`, which after a lost connection begins behind the last id that was compared.
+    void compare_in_order(const milvus::ColumnBatch& page) {
         std::size_t row = 0;
-        scanner_.scan_versions(keys, [&](const ItemId& id, sync::Presence presence) {
-            while (row < page.size() && page.ids[row] < id) different.push_back(page.ids[row++]);
-            if (row < page.size() && page.ids[row] == id) {
-                const bool equal = presence.state == sync::Presence::State::present &&
-                                   presence.version == page.versions[row];
-                if (!equal) different.push_back(id);
-                ++row;
-            } else {
-                different.push_back(id);
+        const auto take_orphans_before = [&](const ItemId* id) {
+            for (; row < page.size() && (id == nullptr || page.ids[row] < *id); ++row) {
+                ++result_.orphans;
+                differs(page.ids[row]);
             }
-            return !stop_.stop_requested();
+        };
+        ride_out(stop_, ports_.on_wait, [&] {
+            ports_.scanner.scan_versions(keys_, [&](const ItemId& id, sync::Presence presence) {
+                take_orphans_before(&id);
+                const bool has_row = row < page.size() && page.ids[row] == id;
+                const bool equal = has_row && presence.state == sync::Presence::State::present &&
+                                   presence.version == page.versions[row];
+                row += has_row ? 1 : 0;
+                if (equal) {
+                    ++result_.matched;
+                } else {
+                    differs(id);
+                }
+                keys_.after = id;
+                return !stop_.stop_requested();
+            });
         });
-        while (row < page.size()) different.push_back(page.ids[row++]);
-        return different;
+        if (!stop_.stop_requested()) take_orphans_before(nullptr);
     }
 
-    std::vector<ItemId> absent_from_source(const milvus::ColumnBatch& page) {
-        const auto presence = source_.read_versions(page.ids, Deadline::after(300s));
-        std::vector<ItemId> absent;
+    void look_up(const milvus::ColumnBatch& page) {
+        const auto presences = ride_out(stop_, ports_.on_wait, [&] {
+            return ports_.source.read_versions(page.ids, Deadline::after(300s));
+        });
         for (std::size_t i = 0; i < page.size(); ++i) {
-            if (presence[i].state != sync::Presence::State::present) absent.push_back(page.ids[i]);
+            if (presences[i].state == sync::Presence::State::present) {
+                ++result_.matched;
+                continue;
+            }
+            ++result_.orphans;
+            differs(page.ids[i]);
         }
-        return absent;
     }
 
-    void repair(std::vector<ItemId> ids) {
+    void differs(const ItemId& id) {
+        different_.push_back(id);
+        if (different_.size() == kSyncRows) repair();
+    }
+
+    void repair() {
+        std::vector<ItemId> ids = std::move(different_);
+        different_.clear();
         while (!ids.empty() && !stop_.stop_requested()) {
             const Deadline deadline =
-                Deadline::after(CopyPipeline::kWriteTimeout).earlier(fence_.write_limit());
+                Deadline::after(CopyPipeline::kWriteTimeout).earlier(ports_.fence.write_limit());
             try {
-                auto outcome = sync::sync(source_, collection_, mapping_, ids, {.write_deadline = deadline});
+                auto outcome =
+                    sync::sync(ports_.source, ports_.collection, mapping_, ids, {.write_deadline = deadline});
                 result_.upserted += static_cast<std::int64_t>(outcome.upserted);
-                result_.erased += static_cast<std::int64_t>(outcome.erased);
-                std::move(outcome.rejected.begin(), outcome.rejected.end(),
-                          std::back_inserter(result_.rejected));
+                result_.rejected += static_cast<std::int64_t>(outcome.rejected.size());
+                for (const auto& rejected : outcome.rejected) ports_.on_rejected(rejected);
                 ids = std::move(outcome.still_moving);
             } catch (const Error& error) {
                 if (!error.retryable()) throw;
+                ports_.on_wait(error);
                 // The write may still arrive: wait it out, then the same ids again.
                 sleep_for(deadline.remaining(), stop_);
-                if (outage_.wait_for_answer(stop_)) sleep_for(CopyPipeline::kSettlingTime, stop_);
+                if (ports_.outage.wait_for_answer(stop_)) sleep_for(CopyPipeline::kSettlingTime, stop_);
             }
         }
     }
 
-    sync::SourceScanner& scanner_;
-    sync::SourceStore& source_;
-    embeddings::Collection& collection_;
-    milvus::Client& client_;
+    const SweepPorts& ports_;
     const sync::MediaMapping& mapping_;
-    VersionCheck& fence_;
-    TargetOutage& outage_;
     const std::stop_token& stop_;
-    std::optional<ItemId> after_;
+    std::optional<ItemId> page_after_;
+    sync::KeyRange keys_;
+    std::vector<ItemId> different_;
     SweepResult result_;
 };
 
 }  // namespace
 
-SweepResult sweep_versions(sync::SourceScanner& scanner, sync::SourceStore& source,
-                           embeddings::Collection& collection, milvus::Client& client,
-                           const sync::MediaMapping& mapping, VersionCheck& fence, TargetOutage& outage,
-                           const std::function<void(std::int64_t)>& on_progress,
+SweepResult sweep_versions(const SweepPorts& ports, const sync::MediaMapping& mapping,
                            const std::stop_token& stop) {
-    Sweep sweep(scanner, source, collection, client, mapping, fence, outage, stop);
-    std::int64_t looked_at = 0;
-    while (!stop.stop_requested() && sweep.next_page()) on_progress(looked_at += milvus::kMaxQueryRows);
-    return sweep.take_result();
+    return Sweep(ports, mapping, stop).run();
 }
 
 }  // namespace crossover::migrate

@@ -77,6 +77,10 @@ class Client {
     ServerVersion version(Deadline deadline);
     Health health(Deadline deadline);
     std::vector<NodeMetrics> node_metrics(Deadline deadline);
+    /// From now on reads of this client with Consistency::session see all that the server acknowledged, to
+    /// whomever, before this call. They wait for the server's clock to tick once at most, where each strong
+    /// read does (up to 0.2 s).
+    void see_all_until_now(Deadline deadline);
 
     // -- collections --
 

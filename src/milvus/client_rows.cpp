@@ -27,12 +27,6 @@ std::string upsert_operation(std::size_t rows, const std::string& collection) {
     return fmt::format("upserting {} rows into collection '{}'", rows, collection);
 }
 
-void raise_to(std::atomic<std::uint64_t>& mark, std::uint64_t value) {
-    std::uint64_t seen = mark;
-    while (seen < value && !mark.compare_exchange_weak(seen, value)) {
-    }
-}
-
 grpc::ByteBuffer serialise(const google::protobuf::MessageLite& message) {
     grpc::Slice slice(message.SerializeAsString());
     return grpc::ByteBuffer(&slice, 1);
@@ -46,14 +40,14 @@ Error malformed(const std::string& address, const std::string& operation, std::s
 }
 
 template <class Request>
-void set_consistency(Request& request, Consistency consistency, std::uint64_t last_write) {
+void set_consistency(Request& request, Consistency consistency, std::uint64_t seen_until) {
     request.set_consistency_level(static_cast<wire::common::ConsistencyLevel>(consistency));
     // Timestamps 1 and 2 mean "whatever there is" and "bounded" to servers that do not read the level.
     switch (consistency) {
         case Consistency::strong:
             break;
         case Consistency::session:
-            request.set_guarantee_timestamp(last_write != 0 ? last_write : 1);
+            request.set_guarantee_timestamp(seen_until != 0 ? seen_until : 1);
             break;
         case Consistency::bounded:
             request.set_guarantee_timestamp(2);
@@ -157,6 +151,12 @@ std::size_t SerializedUpsert::rows() const {
     return state_->rows;
 }
 
+void Client::State::see_writes_until(std::uint64_t timestamp) {
+    std::uint64_t seen = seen_until;
+    while (seen < timestamp && !seen_until.compare_exchange_weak(seen, timestamp)) {
+    }
+}
+
 UpsertResult Client::State::send_upsert(const grpc::ByteBuffer& request, const std::string& operation,
                                         Deadline deadline) {
     if (request.Length() > kMaxRequestBytes) {
@@ -174,7 +174,7 @@ UpsertResult Client::State::send_upsert(const grpc::ByteBuffer& request, const s
         throw malformed(transport.address(), operation, "is no MutationResult");
     }
     transport.check(status_of(result), operation);
-    raise_to(last_write, result.timestamp());
+    see_writes_until(result.timestamp());
     return {result.upsert_cnt()};
 }
 
@@ -211,7 +211,7 @@ void Client::erase(const CollectionRef& collection, std::span<const ItemId> ids,
     const auto result = state_->transport.call(
         &Service::Stub::Delete, std::move(request), deadline,
         fmt::format("deleting {} rows from collection '{}'", ids.size(), collection.name));
-    raise_to(state_->last_write, result.timestamp());
+    state_->see_writes_until(result.timestamp());
 }
 
 // ---- reads ----
@@ -225,7 +225,7 @@ ColumnBatch Client::State::query(const CollectionRef& collection, wire::milvus::
     if (fields.vector) request.add_output_fields(collection.fields.vector);
     if (fields.version) request.add_output_fields(collection.fields.version);
     for (const std::string& name : fields.properties) request.add_output_fields(name);
-    set_consistency(request, consistency, last_write);
+    set_consistency(request, consistency, seen_until);
     grpc::ByteBuffer bytes = transport.ask_raw(kQueryPath, serialise(request), deadline, operation);
     auto answer = decode_query(bytes);
     if (!answer) throw malformed(transport.address(), operation, "is no QueryResults");
@@ -262,7 +262,7 @@ std::int64_t Client::count(const CollectionRef& collection, Consistency consiste
     wire::milvus::QueryRequest request;
     request.set_collection_name(collection.name);
     request.add_output_fields("count(*)");
-    set_consistency(request, consistency, state_->last_write);
+    set_consistency(request, consistency, state_->seen_until);
     const auto response =
         state_->transport.call(&Service::Stub::Query, std::move(request), deadline, operation);
     if (response.fields_data_size() == 1 && response.fields_data(0).scalars().long_data().data_size() == 1) {
@@ -287,7 +287,7 @@ std::vector<Hit> Client::search(const CollectionRef& collection, std::span<const
     add_pair(params, "round_decimal", "-1");
     const auto ef = std::max<std::size_t>(static_cast<std::size_t>(std::max(options.ef, 1)), options.limit);
     add_pair(params, "params", fmt::format(R"({{"ef":{}}})", ef));
-    set_consistency(request, options.consistency, state_->last_write);
+    set_consistency(request, options.consistency, state_->seen_until);
     auto response = state_->transport.call(&Service::Stub::Search, std::move(request), deadline, operation);
 
     auto& results = *response.mutable_results();

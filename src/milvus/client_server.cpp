@@ -66,4 +66,10 @@ std::vector<NodeMetrics> Client::node_metrics(Deadline deadline) {
     return std::move(*nodes);
 }
 
+void Client::see_all_until_now(Deadline deadline) {
+    const auto response = state_->transport.call(&Service::Stub::AllocTimestamp, {}, deadline,
+                                                 "asking for a timestamp");
+    state_->see_writes_until(response.timestamp());
+}
+
 }  // namespace crossover::milvus

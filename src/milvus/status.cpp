@@ -166,6 +166,8 @@ ErrorKind kind_of_grpc(int grpc_code, std::string_view text) {
         case 12:
             return ErrorKind::protocol;
         case 14:
+            // A server that is starting accepts connections before it answers.
+            if (says("timed out before receiving SETTINGS")) return ErrorKind::unreachable;
             return says("SETTINGS frame") || says("parsing HTTP/2") || says("http1.x") ||
                            says("WRONG_VERSION_NUMBER") || says("Ssl handshake failed")
                        ? ErrorKind::protocol

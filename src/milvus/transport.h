@@ -94,8 +94,9 @@ struct Client::State {
                       const ReadFields& fields, Consistency consistency, Deadline deadline);
 
     Transport transport;
-    /// The newest write of this client, on the server's clock: what a session-consistent read must see.
-    std::atomic<std::uint64_t> last_write = 0;
+    /// On the server's clock: what a session-consistent read must see.
+    std::atomic<std::uint64_t> seen_until = 0;
+    void see_writes_until(std::uint64_t timestamp);
 };
 
 }  // namespace crossover::milvus

@@ -10,7 +10,8 @@ MediaQueries::MediaQueries(const sync::MediaMapping& mapping)
     : label_(quote_name(mapping.label)),
       id_("m." + quote_name(mapping.id_property)),
       embedding_("m." + quote_name(mapping.embedding_property)),
-      version_("m." + quote_name(mapping.version_property)) {
+      version_("m." + quote_name(mapping.version_property)),
+      dimension_(mapping.dimension) {
     for (const auto& property : mapping.properties) properties_.push_back("m." + quote_name(property.name));
     const bool is_string = mapping.id_kind == sync::IdKind::string;
     // A comparison with a number finds floats as well, and equality takes 1 and 1.0 for the same.
@@ -26,8 +27,13 @@ std::string MediaQueries::range_condition(const sync::KeyRange& keys) const {
     return fmt::format("{} AND {} AND {} IS NOT NULL", condition, id_is_of_kind_, embedding_);
 }
 
-std::string MediaQueries::item_columns() const {
-    std::string columns = fmt::format("{}, {}", id_, embedding_);
+std::string MediaQueries::item_columns(VectorForm form) const {
+    std::string columns = id_ + ", ";
+    columns += form == VectorForm::stored
+                   ? embedding_
+                   : fmt::format("CASE WHEN {0} IS :: LIST<FLOAT NOT NULL> NOT NULL AND size({0}) = {1} "
+                                 "THEN vector({0}, {1}, FLOAT32) ELSE {0} END",
+                                 embedding_, dimension_);
     for (const auto& property : properties_) columns += ", " + property;
     return columns;
 }
@@ -37,9 +43,10 @@ std::string MediaQueries::versions_in_range(const sync::KeyRange& keys, bool lim
                        id_, version_, id_, limited ? " LIMIT $limit" : "");
 }
 
-std::string MediaQueries::items_in_range(const sync::KeyRange& keys) const {
-    return fmt::format("MATCH (m:{}) WHERE {} RETURN {} ORDER BY {}", label_, range_condition(keys),
-                       item_columns(), id_);
+std::string MediaQueries::items_in_range(const sync::KeyRange& keys, VectorForm form) const {
+    return fmt::format("{}MATCH (m:{}) WHERE {} RETURN {} ORDER BY {}",
+                       form == VectorForm::float32 ? "CYPHER 25 " : "", label_, range_condition(keys),
+                       item_columns(form), id_);
 }
 
 std::string MediaQueries::all_items() const {
@@ -48,8 +55,10 @@ std::string MediaQueries::all_items() const {
 }
 
 std::string MediaQueries::foreign_ids() const {
-    return fmt::format("MATCH (m:{}) WHERE NOT ({}) AND {} IS NOT NULL RETURN elementId(m), {}", label_,
-                       id_is_of_kind_, embedding_, id_);
+    // Without coalesce() the planner of 5.26 and 2025.10 takes the index for this, which has no missing ids.
+    return fmt::format(
+        "MATCH (m:{}) WHERE NOT coalesce({}, false) AND {} IS NOT NULL RETURN elementId(m), {}", label_,
+        id_is_of_kind_, embedding_, id_);
 }
 
 std::string MediaQueries::versions_by_id() const {
@@ -99,11 +108,11 @@ std::string MediaQueries::count_without_embedding() const {
 }
 
 std::string MediaQueries::every_nth_id() const {
-    // The rows come in order of ids from the index, so that the collected list is ordered too.
+    // The rows come in order of ids from the index, so that the collected list is ordered too. Neo4j's range()
+    // has one element too many where the end is less than a step before the start.
     return fmt::format(
-        "MATCH (m:{}) WHERE {} WITH {} AS id ORDER BY id WITH collect(id) AS ids UNWIND range($step, "
-        "size(ids) - 1, "
-        "$step) AS i RETURN ids[i]",
+        "MATCH (m:{}) WHERE {} WITH {} AS id ORDER BY id WITH collect(id) AS ids "
+        "UNWIND range($step, size(ids) - 1, $step) AS i WITH ids[i] AS id WHERE id IS NOT NULL RETURN id",
         label_, range_condition({}), id_);
 }
 

@@ -8,6 +8,17 @@
 
 namespace crossover::neo4j {
 
+/// How Neo4j is to send embeddings.
+enum class VectorForm {
+    stored,  ///< as they are: a list of floats takes 9 bytes an element on the wire
+    /// Lists of floats of the mapping's dimension as float32 vectors, 4 bytes an element; anything else as it
+    /// is. For Bolt 6.0 and later only. The query fails at the first list with a value that is not finite as a
+    /// float32, by "Neo.ClientError.Statement.ArgumentError".
+    float32
+};
+/// Neo4j has vectors of at most so many elements.
+inline constexpr std::uint32_t kMaxVectorDimension = 4096;
+
 /// The Cypher that Crossover reads media with. Names are quoted, values are parameters.
 /// Every query sees only nodes of the label that have an embedding; queries by key see only ids of the
 /// mapping's kind.
@@ -18,7 +29,7 @@ class MediaQueries {
     /// id, version in order of ids, at most $limit: `keys` says which bounds become $after and $through.
     std::string versions_in_range(const sync::KeyRange& keys, bool limited) const;
     /// id, embedding, carried properties… in order of ids.
-    std::string items_in_range(const sync::KeyRange& keys) const;
+    std::string items_in_range(const sync::KeyRange& keys, VectorForm form = VectorForm::stored) const;
     /// id, embedding, carried properties…, version, element id; all nodes of the label, in no order.
     std::string all_items() const;
     /// element id, id of nodes whose id is missing or of another kind.
@@ -44,7 +55,7 @@ class MediaQueries {
 
   private:
     std::string range_condition(const sync::KeyRange& keys) const;
-    std::string item_columns() const;
+    std::string item_columns(VectorForm form = VectorForm::stored) const;
 
     std::string label_;
     std::string id_;
@@ -53,6 +64,7 @@ class MediaQueries {
     std::vector<std::string> properties_;
     std::string id_is_of_kind_;
     std::string lowest_id_;
+    std::uint32_t dimension_;
 };
 
 bolt::Value to_value(const ItemId& id);

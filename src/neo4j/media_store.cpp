@@ -35,6 +35,9 @@ constexpr std::int64_t kMaxKnownDuplicates = 100'000;
 // legacy ones are smaller.
 constexpr std::chrono::microseconds kVersionMargin = 5min;
 
+constexpr bolt::Version kVectorsSince{6, 0};
+constexpr const char* kNoVector = "Neo.ClientError.Statement.ArgumentError";
+
 std::int64_t clock_version() {
     return std::chrono::duration_cast<std::chrono::microseconds>(
                std::chrono::system_clock::now().time_since_epoch())
@@ -83,24 +86,34 @@ class BatchBuilder {
     /// True when a batch is ready before this row: take() it first.
     bool is_full_before(const ItemId& id) const { return batch_.read() >= batch_rows_ && last_id_ != id; }
 
-    /// `version` is empty where no earlier query saw the row.
-    void add(bolt::Decoder& fields, std::optional<std::int64_t> version) {
+    /// A row, of which `id` was read ahead. `version` is empty where no earlier query saw the row.
+    void add(const ItemId& id, bolt::Decoder& fields, std::optional<std::int64_t> version) {
+        const bool repeated = last_id_ == id;
+        if (!repeated) {
+            id_before_ = std::exchange(last_id_, id);
+            before_last_id_ = {batch_.items.rows(), batch_.rejected.size(), batch_.unsettled.size()};
+        }
         const std::size_t rows_before = batch_.items.rows();
         auto row = decoder_.decode(fields, version.value_or(0), batch_.items);
         if (!fields.ok()) throw undecodable(fields);
-        if (row.id && last_id_ == row.id) {
+        if (row.id && repeated) {
             if (batch_.items.rows() > rows_before) sync::pop_back(batch_.items);
-            demote_previous(*row.id);
-            batch_.rejected.push_back(duplicate(*row.id));
-            return;
-        }
-        if (row.rejected) {
+            demote_previous(id);
+            batch_.rejected.push_back(duplicate(id));
+        } else if (row.rejected) {
             batch_.rejected.push_back(*std::move(row.rejected));
         } else if (!version) {
             sync::pop_back(batch_.items);
-            batch_.unsettled.push_back(*row.id);
+            batch_.unsettled.push_back(id);
         }
-        if (row.id) last_id_ = std::move(row.id);
+    }
+
+    /// Takes back all rows of the last id, because they will come again; returns the id before it.
+    std::optional<ItemId> forget_last_id() {
+        while (batch_.items.rows() > before_last_id_.items) sync::pop_back(batch_.items);
+        batch_.rejected.resize(before_last_id_.rejected);
+        batch_.unsettled.resize(before_last_id_.unsettled);
+        return last_id_ = id_before_;
     }
 
     /// The batch so far, up to and including the last row.
@@ -112,9 +125,12 @@ class BatchBuilder {
         return full;
     }
 
-    void reject(Rejected rejected) { batch_.rejected.push_back(std::move(rejected)); }
-
   private:
+    /// How much of the batch there was.
+    struct Extent {
+        std::size_t items = 0, rejected = 0, unsettled = 0;
+    };
+
     void start() {
         batch_ = ScannedBatch();
         batch_.items = sync::make_batch(mapping_);
@@ -136,10 +152,32 @@ class BatchBuilder {
     const std::size_t batch_rows_;
     std::optional<ItemId> after_;
     std::optional<ItemId> last_id_;
+    std::optional<ItemId> id_before_;
+    Extent before_last_id_;
     ScannedBatch batch_;
 };
 
+/// Ids and versions in the order of the index.
 using VersionPage = std::vector<std::pair<ItemId, std::int64_t>>;
+
+/// Finds versions for rows that come in the same order: the next row's is the next one, unless rows came or
+/// went.
+class VersionCursor {
+  public:
+    explicit VersionCursor(const VersionPage& page) : page_(page) {}
+    std::optional<std::int64_t> find(const ItemId& id) {
+        for (std::size_t i = next_; i < page_.size(); ++i) {
+            if (page_[i].first != id) continue;
+            next_ = i + 1;
+            return page_[i].second;
+        }
+        return std::nullopt;
+    }
+
+  private:
+    const VersionPage& page_;
+    std::size_t next_ = 0;
+};
 
 }  // namespace
 
@@ -182,8 +220,9 @@ struct MediaStore::State {
 
     void scan_ordered(const KeyRange& keys, std::size_t batch_rows,
                       const std::function<bool(ScannedBatch&&)>& sink) const;
+    bool read_page(KeyRange page, const VersionPage& versions, BatchBuilder& builder,
+                   const std::function<bool(ScannedBatch&&)>& sink) const;
     void scan_label(std::size_t batch_rows, const std::function<bool(ScannedBatch&&)>& sink) const;
-    std::vector<Rejected> foreign_ids() const;
     std::unordered_set<ItemId> duplicate_ids() const;
 };
 
@@ -226,36 +265,46 @@ void MediaStore::State::scan_ordered(const KeyRange& keys, std::size_t batch_row
                 std::async(std::launch::async, [this, remaining] { return versions_page(remaining); });
         }
 
-        auto open = session(-1);
-        auto result = open.run(queries.items_in_range(page), MediaQueries::range_parameters(page));
-        bolt::RecordView record;
-        std::size_t expected = 0;
-        while (result.next(record)) {
-            bolt::Decoder peek = record.fields;
-            ItemId id;
-            if (!read_id(peek, id)) throw undecodable(peek);
-            if (builder.is_full_before(id) && !sink(builder.take())) return;
-            // Both queries come in the order of the index: the row's version is the next one, unless rows
-            // came or went.
-            std::optional<std::int64_t> version;
-            for (std::size_t i = expected; i < versions.size(); ++i) {
-                if (versions[i].first == id) {
-                    version = versions[i].second;
-                    expected = i + 1;
-                    break;
-                }
-            }
-            builder.add(record.fields, version);
-        }
+        if (!read_page(page, versions, builder, sink)) return;
         if (next_versions.valid()) versions = next_versions.get();
-    }
-    if (!keys.through) {
-        for (auto& rejected : foreign_ids()) builder.reject(std::move(rejected));
     }
     ScannedBatch batch = builder.take();
     batch.keys.through = keys.through;
     batch.last = true;
     sink(std::move(batch));
+}
+
+/// Reads the vectors of a page; false when `sink` wants no more.
+bool MediaStore::State::read_page(KeyRange page, const VersionPage& versions, BatchBuilder& builder,
+                                  const std::function<bool(ScannedBatch&&)>& sink) const {
+    bool as_vectors = mapping.dimension <= kMaxVectorDimension;
+    for (;;) {
+        auto open = session(-1);
+        auto transaction = open.begin();
+        as_vectors = as_vectors && transaction.version() >= kVectorsSince;
+        VersionCursor cursor(versions);
+        bool any_row = false;
+        try {
+            auto result = transaction.run(
+                queries.items_in_range(page, as_vectors ? VectorForm::float32 : VectorForm::stored),
+                MediaQueries::range_parameters(page));
+            bolt::RecordView record;
+            while (result.next(record)) {
+                bolt::Decoder peek = record.fields;
+                ItemId id;
+                if (!read_id(peek, id)) throw undecodable(peek);
+                if (builder.is_full_before(id) && !sink(builder.take())) return false;
+                builder.add(id, record.fields, cursor.find(id));
+                any_row = true;
+            }
+            return true;
+        } catch (const Error& error) {
+            if (!as_vectors || error.native_code() != kNoVector) throw;
+            // NaN or an infinity: the rest of the page as lists, which show whose it is.
+            as_vectors = false;
+            if (any_row) page.after = std::max(page.after, builder.forget_last_id());
+        }
+    }
 }
 
 void MediaStore::State::scan_label(std::size_t batch_rows,
@@ -274,7 +323,7 @@ void MediaStore::State::scan_label(std::size_t batch_rows,
     bolt::RecordView record;
     while (result.next(record)) {
         if (batch.read() >= batch_rows) {
-            if (!sink(std::exchange(batch, fresh()))) return;
+            if (!sink(std::exchange(batch, fresh()))) return result.cancel();
         }
         const std::size_t rows_before = batch.items.rows();
         auto row = decoder.decode(record.fields, 0, batch.items);
@@ -319,29 +368,27 @@ void MediaStore::scan_versions(const KeyRange& keys,
             presence = {Presence::State::ambiguous, 0};
             continue;
         }
-        if (held && !sink(*held, presence)) return;
+        if (held && !sink(*held, presence)) return result.cancel();
         held = std::move(id);
         presence = {Presence::State::present, version};
     }
     if (held) sink(*held, presence);
 }
 
-std::vector<Rejected> MediaStore::State::foreign_ids() const {
-    std::vector<Rejected> found;
-    auto open = session(1000);
-    auto result = open.run(queries.foreign_ids(), {});
+void MediaStore::scan_foreign_ids(const std::function<void(const Rejected&)>& sink) {
+    auto open = state_->session(1000);
+    auto result = open.run(state_->queries.foreign_ids(), {});
     bolt::RecordView record;
     while (result.next(record)) {
         std::string_view element;
         record.fields.read_string(element);
         const std::string element_id(element);
-        auto row = decoder.decode_id(record.fields);
+        auto row = state_->decoder.decode_id(record.fields);
         if (!record.fields.ok()) throw undecodable(record.fields);
         if (!row.rejected) continue;  // became an id of our kind just now: a write, so it is captured
         row.rejected->element_id = element_id;
-        found.push_back(*std::move(row.rejected));
+        sink(*row.rejected);
     }
-    return found;
 }
 
 std::unordered_set<ItemId> MediaStore::State::duplicate_ids() const {
@@ -404,8 +451,8 @@ std::vector<Presence> MediaStore::read_versions(std::span<const ItemId> ids, Dea
     return found;
 }
 
-void MediaStore::read_items(std::span<const ItemId> ids, sync::ItemBatch& valid,
-                            std::vector<Rejected>& rejected, Deadline deadline) {
+void MediaStore::read_items(std::span<const ItemId> ids, std::span<const std::int64_t> versions,
+                            sync::ItemBatch& valid, std::vector<Rejected>& rejected, Deadline deadline) {
     bolt::List wanted;
     wanted.reserve(ids.size());
     for (const auto& id : ids) wanted.push_back(to_value(id));
@@ -426,6 +473,9 @@ void MediaStore::read_items(std::span<const ItemId> ids, sync::ItemBatch& valid,
         if (row.id) ++nodes[*row.id];
         if (row.rejected) refused.push_back(*std::move(row.rejected));
     }
+    std::unordered_map<ItemId, std::int64_t> version_of;
+    for (std::size_t i = 0; i < ids.size(); ++i) version_of.emplace(ids[i], versions[i]);
+    for (std::size_t row = 0; row < rows.rows(); ++row) rows.versions[row] = version_of.at(rows.ids[row]);
     const bool all_single =
         std::all_of(nodes.begin(), nodes.end(), [](const auto& entry) { return entry.second == 1; });
     if (all_single && valid.empty()) {

@@ -19,11 +19,13 @@ class MediaStore : public sync::SourceStore, public sync::SourceScanner {
     ~MediaStore() override;
 
     std::vector<sync::Presence> read_versions(std::span<const ItemId> ids, Deadline deadline) override;
-    void read_items(std::span<const ItemId> ids, sync::ItemBatch& valid,
-                    std::vector<sync::Rejected>& rejected, Deadline deadline) override;
+    void read_items(std::span<const ItemId> ids, std::span<const std::int64_t> versions,
+                    sync::ItemBatch& valid, std::vector<sync::Rejected>& rejected,
+                    Deadline deadline) override;
     bool ordered() const override;
     void scan(const sync::KeyRange& keys, std::size_t batch_rows,
               const std::function<bool(sync::ScannedBatch&&)>& sink) override;
+    void scan_foreign_ids(const std::function<void(const sync::Rejected&)>& sink) override;
     void scan_versions(const sync::KeyRange& keys,
                        const std::function<bool(const ItemId&, sync::Presence)>& sink) override;
 

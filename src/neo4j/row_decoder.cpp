@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "neo4j/value_text.h"
 
 namespace crossover::neo4j {
@@ -102,13 +104,19 @@ RowDecoder::Row RowDecoder::decode_id(bolt::Decoder& fields) const {
         if (text.size() > kMaxIdBytes) {
             refuse(RejectionReason::id_too_long,
                    fmt::format("{} bytes, at most {} can be indexed", text.size(), kMaxIdBytes));
+            row.rejected->id = std::string(text);
         } else {
             row.id = std::string(text);
         }
     } else if (type == bolt::Type::integer && mapping_.id_kind == sync::IdKind::integer) {
         std::int64_t number = 0;
         fields.read_int(number);
-        row.id = number;
+        if (number == std::numeric_limits<std::int64_t>::max()) {
+            refuse(RejectionReason::id_not_storable, "Milvus takes a row of this id and never shows it");
+            row.rejected->id = number;
+        } else {
+            row.id = number;
+        }
     } else {
         bolt::Value value;
         if (fields.read_value(value)) {

@@ -80,6 +80,8 @@ std::string_view to_string(RejectionReason reason) {
             return "id_duplicate";
         case RejectionReason::id_too_long:
             return "id_too_long";
+        case RejectionReason::id_not_storable:
+            return "id_not_storable";
         case RejectionReason::property_type:
             return "property_type";
         case RejectionReason::property_too_long:

@@ -54,13 +54,14 @@ enum class RejectionReason {
     id_wrong_type,
     id_duplicate,
     id_too_long,
+    id_not_storable,
     property_type,
     property_too_long
 };
 std::string_view to_string(RejectionReason reason);
 
-/// A source item that is quarantined. `id` is empty (monostate) where the node has none that a row could
-/// have; `element_id` is Neo4j's, so that a person can find the node.
+/// A source item that is quarantined. `id` is empty (monostate) where the node has none, or one of the other
+/// kind; `element_id` is Neo4j's, where it is known, so that a person can find the node.
 struct Rejected {
     std::variant<std::monostate, std::int64_t, std::string> id;
     std::string element_id;

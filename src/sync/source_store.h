@@ -53,10 +53,11 @@ class SourceStore {
     virtual std::vector<Presence> read_versions(std::span<const ItemId> ids, Deadline deadline) = 0;
 
     /// Appends the items of `ids` that are present and valid to `valid`, and says of the others that are
-    /// present why they are not. `valid.versions` are those of this read: a caller that needs a version older
-    /// than the vector has read it before by read_versions().
-    virtual void read_items(std::span<const ItemId> ids, ItemBatch& valid, std::vector<Rejected>& rejected,
-                            Deadline deadline) = 0;
+    /// present why they are not. `versions`, one for each id, were read before by read_versions() and become
+    /// the rows' versions: one read together with the vector might be newer than it (DESIGN section 4, rule
+    /// 2).
+    virtual void read_items(std::span<const ItemId> ids, std::span<const std::int64_t> versions,
+                            ItemBatch& valid, std::vector<Rejected>& rejected, Deadline deadline) = 0;
 };
 
 /// Neo4j as something to read from one end to the other. Thread-safe; each scan has a connection of its own.
@@ -68,11 +69,14 @@ class SourceScanner {
     virtual bool ordered() const = 0;
 
     /// Reads the items of `keys`, in order of ids where ordered(); otherwise all, in no order (`keys` must be
-    /// open). Calls `sink` with batches of at most `batch_rows` rows read; it returns false to stop. Nodes
-    /// whose id is no row's id (missing, the other kind) come in the batch that ends an open-ended range. A
-    /// lost connection throws; what reached the sink is whole batches.
+    /// open). Calls `sink` with batches of at most `batch_rows` rows read; it returns false to stop. A lost
+    /// connection throws; what reached the sink is whole batches.
     virtual void scan(const KeyRange& keys, std::size_t batch_rows,
                       const std::function<bool(ScannedBatch&&)>& sink) = 0;
+
+    /// Where ordered(): the items that no range holds, because their id is missing or of the other kind. (A
+    /// scan without order meets them among the others.)
+    virtual void scan_foreign_ids(const std::function<void(const Rejected&)>& sink) = 0;
 
     /// Ids and versions of present items within `keys`, in order; only where ordered(). An ambiguous id comes
     /// once, as such.

@@ -6,19 +6,18 @@ namespace crossover::sync {
 
 namespace {
 
-/// The versions to store are those read first: read_items() may already see a later one.
-void stamp_versions(ItemBatch& batch, std::span<const ItemId> ids, std::span<const Presence> before) {
-    std::unordered_map<ItemId, std::int64_t> versions;
-    versions.reserve(ids.size());
-    for (std::size_t i = 0; i < ids.size(); ++i) versions.emplace(ids[i], before[i].version);
-    for (std::size_t row = 0; row < batch.rows(); ++row) batch.versions[row] = versions.at(batch.ids[row]);
-}
+/// Some of the ids, each with the version that was read.
+struct Selection {
+    std::vector<ItemId> ids;
+    std::vector<std::int64_t> versions;
+};
 
-std::vector<ItemId> in_state(std::span<const ItemId> ids, std::span<const Presence> presences,
-                             Presence::State state) {
-    std::vector<ItemId> selected;
+Selection in_state(std::span<const ItemId> ids, std::span<const Presence> presences, Presence::State state) {
+    Selection selected;
     for (std::size_t i = 0; i < ids.size(); ++i) {
-        if (presences[i].state == state) selected.push_back(ids[i]);
+        if (presences[i].state != state) continue;
+        selected.ids.push_back(ids[i]);
+        selected.versions.push_back(presences[i].version);
     }
     return selected;
 }
@@ -50,13 +49,14 @@ SyncOutcome sync(SourceStore& source, VectorStore& target, const MediaMapping& m
         // Only what was present at the first look may be written: absent, present and absent again looks
         // unchanged at the second, and a row written from the middle would stay.
         const auto present = in_state(moving, before, Presence::State::present);
-        if (!present.empty()) source.read_items(present, valid, rejected, source_deadline());
-        const auto ambiguous = in_state(moving, before, Presence::State::ambiguous);
-        if (!ambiguous.empty()) {
-            ItemBatch ignored = make_batch(mapping);
-            source.read_items(ambiguous, ignored, rejected, source_deadline());
+        if (!present.ids.empty()) {
+            source.read_items(present.ids, present.versions, valid, rejected, source_deadline());
         }
-        stamp_versions(valid, moving, before);
+        const auto ambiguous = in_state(moving, before, Presence::State::ambiguous);
+        if (!ambiguous.ids.empty()) {
+            ItemBatch ignored = make_batch(mapping);
+            source.read_items(ambiguous.ids, ambiguous.versions, ignored, rejected, source_deadline());
+        }
         const auto gone = without_row(moving, valid);
 
         if (!valid.empty()) target.upsert(valid, limits.write_deadline);

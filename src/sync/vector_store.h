@@ -15,8 +15,9 @@ class VectorStore {
     virtual ~VectorStore() = default;
 
     /// Writes all rows, replacing rows of the same id; returns when Milvus acknowledged exactly that many.
-    /// Batches over the server's request limit are sent in parts. `batch` is lent, so that its vectors can be
-    /// sent from where they lie: it is as it was when the call ends, by return or by exception.
+    /// Batches over the server's request limit are sent in parts. Takes `batch.vectors`, to send them from
+    /// where they lie: when the call returns they are gone, all else is as it was. An exception leaves the
+    /// whole batch as it was.
     virtual void upsert(ItemBatch& batch, Deadline deadline) = 0;
     /// Removes rows; ids that are not there are no error.
     virtual void erase(std::span<const ItemId> ids, Deadline deadline) = 0;

@@ -1,11 +1,17 @@
-"""Real servers for the end-to-end tests, and the program under test."""
+"""Real servers for the end-to-end tests, the program under test, and both stores as the official clients see them."""
 
+import json
 import os
 import pathlib
 import re
 import shlex
+import struct
 import subprocess
+import time
+import uuid
 
+import neo4j
+import pymilvus
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -14,9 +20,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 class Stack:
     """Servers of their own for a test run, driven by scripts/stack.sh."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *options):
         self.folder = str(folder)
-        self("up")
+        self("up", *options)
         lines = re.findall(r"^export (\w+)=(.*)$", self("env"), re.MULTILINE)
         self.env = {name: shlex.split(value)[0] if value else "" for name, value in lines}
 
@@ -25,6 +31,9 @@ class Stack:
                              capture_output=True, text=True, timeout=400, check=False)
         assert run.returncode == 0, run.stdout + run.stderr
         return run.stdout
+
+    def pid(self, server):
+        return int(pathlib.Path(self.folder, "run", server + ".pid").read_text().split()[0])
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +53,168 @@ def migrate():
     path = os.environ.get("CROSSOVER_MIGRATE", str(ROOT / "build/release/bin/migrate"))
     assert os.access(path, os.X_OK), f"{path} is not there: build first"
     return path
+
+
+def wait_for(condition, seconds=60):
+    """What `condition` returns, once that is true."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"did not come to pass in {seconds} s")
+
+
+def float32(values):
+    return list(struct.unpack(f"<{len(values)}f", struct.pack(f"<{len(values)}f", *values)))
+
+
+class Media:
+    """Nodes of a label of their own in Neo4j."""
+
+    def __init__(self, driver, database):
+        self.driver, self.database = driver, database
+        self.label = "T" + uuid.uuid4().hex[:12]
+        self.collection = self.label.lower()
+
+    def __call__(self, query, **parameters):
+        """Runs Cypher, in which LABEL stands for the label."""
+        return self.driver.execute_query(query.replace("LABEL", self.label), parameters, database_=self.database).records
+
+    def create(self, rows):
+        for first in range(0, len(rows), 2000):
+            self("UNWIND $rows AS row CREATE (m:LABEL) SET m = row", rows=rows[first : first + 2000])
+
+    def make_ids_unique(self):
+        self("CREATE CONSTRAINT IF NOT EXISTS FOR (m:LABEL) REQUIRE m.id IS UNIQUE")
+        self("CALL db.awaitIndexes(60)")
+
+    def rows(self, properties=("title",)):
+        """{id: (version, float32 vector, properties...)} of all nodes with an embedding."""
+        columns = "".join(f", m.{name} AS {name}" for name in properties)
+        found = self("MATCH (m:LABEL) WHERE m.embedding IS NOT NULL"
+                     f" RETURN m.id AS id, coalesce(m.embedding_version, 0) AS version, m.embedding AS embedding{columns}")
+        return {row["id"]: (row["version"], float32(row["embedding"]), *(row[name] for name in properties)) for row in found}
+
+
+@pytest.fixture
+def media(env):
+    with neo4j.GraphDatabase.driver(env["NEO4J_URI"], auth=(env["NEO4J_USER"], env["NEO4J_PASSWORD"])) as driver:
+        nodes = Media(driver, env["NEO4J_DATABASE"])
+        yield nodes
+        nodes("MATCH (m:LABEL) DETACH DELETE m")
+
+
+class Milvus:
+    """The test's collection in Milvus."""
+
+    def __init__(self, env, collection):
+        self.client = pymilvus.MilvusClient(uri=env["MILVUS_URI"], token=env["MILVUS_TOKEN"])
+        self.collection = collection
+
+    def exists(self):
+        return self.client.has_collection(self.collection)
+
+    def physical(self):
+        return self.client.describe_collection(self.collection)["collection_name"]
+
+    def count(self):
+        return self.client.query(self.collection, filter="", output_fields=["count(*)"], consistency_level="Strong")[0]["count(*)"]
+
+    def rows(self, properties=("title",)):
+        """{id: (version, vector, properties...)} of all rows."""
+        fields = ["id", "embedding_version", "embedding", *properties]
+        found = {}
+        # Ids of any content can't stand in pymilvus's filters, so the pages go by version and offset.
+        for offset in range(0, 16384, 2000):
+            page = self.client.query(self.collection, filter="embedding_version >= -9223372036854775807", output_fields=fields,
+                                     offset=offset, limit=min(2000, 16384 - offset), consistency_level="Strong")
+            for row in page:
+                found[row["id"]] = (row["embedding_version"], [float(x) for x in row["embedding"]], *(row[name] for name in properties))
+        assert len(found) == self.count()
+        return found
+
+    def upsert(self, rows):
+        self.client.upsert(self.collection, rows)
+
+    def delete(self, ids):
+        self.client.delete(self.collection, ids=ids)
+
+    def drop(self):
+        if self.exists():
+            physical = self.physical()
+            self.client.drop_alias(self.collection)
+            self.client.drop_collection(physical)
+
+
+@pytest.fixture
+def milvus(env, media):
+    rows = Milvus(env, media.collection)
+    yield rows
+    rows.drop()
+
+
+class Tool:
+    """`migrate` on the test's own label and collection, with files in the test's own folder."""
+
+    def __init__(self, path, env, media, folder):
+        self.path, self.folder = path, folder
+        self.env = {**os.environ, **env}
+        self.checkpoint = folder / "checkpoint.json"
+        self.quarantine = folder / "quarantine.ndjson"
+        self.what = ["--label", media.label, "--collection", media.collection, "--properties", "title"]
+
+    def command(self, name, *arguments):
+        files = ["--checkpoint-file", str(self.checkpoint), "--quarantine-file", str(self.quarantine)]
+        return [self.path, name, *self.what, *(files if name == "migrate-embeddings" else []), *map(str, arguments)]
+
+    def run(self, name, *arguments, before=(), **changes):
+        environment = {**self.env, **changes}
+        return subprocess.run([*before, *self.command(name, *arguments)], env=environment, cwd=self.folder,
+                              capture_output=True, text=True, timeout=300, check=False)
+
+    def start(self, name, *arguments, **changes):
+        self.log = self.folder / "stderr.log"
+        with open(self.log, "w") as log:
+            return subprocess.Popen(self.command(name, *arguments), env={**self.env, **changes}, cwd=self.folder,
+                                    stdout=subprocess.PIPE, stderr=log, text=True)
+
+    def copy(self, *arguments, code=0, **changes):
+        """migrate-embeddings to its end; its JSON result."""
+        done = self.run("migrate-embeddings", "--output", "json", *arguments, **changes)
+        assert done.returncode == code, done.stdout + done.stderr
+        result = json.loads(done.stdout)
+        if not result.get("interrupted", True):
+            assert result["read"] == result["copied"] + result["quarantined"] + result["skipped"], result
+        return result
+
+    def validate(self, *arguments, code=0, **changes):
+        done = self.run("validate", "--output", "json", *arguments, **changes)
+        assert done.returncode == code, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+    def finish(self, process, code=0, seconds=300):
+        """Waits for a started process; its JSON result."""
+        out, _ = process.communicate(timeout=seconds)
+        assert process.returncode == code, out + self.log.read_text()
+        return json.loads(out)
+
+    def progress(self):
+        return json.loads(self.checkpoint.read_text()) if self.checkpoint.exists() else None
+
+    def wait_until_copied(self, process, items):
+        """Until the checkpoint counts so many, with the process still at it."""
+        def so_far():
+            assert process.poll() is None, self.log.read_text()
+            now = self.progress()
+            return now and now["counts"]["copied"] >= items
+        wait_for(so_far)
+
+    def bad_items(self):
+        return [json.loads(line) for line in self.quarantine.read_text().splitlines()]
+
+
+@pytest.fixture
+def tool(migrate, env, media, milvus, tmp_path):  # milvus: its collection goes at the end
+    return Tool(migrate, env, media, tmp_path)

@@ -65,11 +65,15 @@ class MemorySource : public sync::SourceStore, public sync::SourceScanner {
         return result;
     }
 
-    void read_items(std::span<const ItemId> ids, sync::ItemBatch& valid,
-                    std::vector<sync::Rejected>& rejected, Deadline) override {
+    void read_items(std::span<const ItemId> ids, std::span<const std::int64_t> versions,
+                    sync::ItemBatch& valid, std::vector<sync::Rejected>& rejected, Deadline) override {
         const std::lock_guard lock(script_->mutex);
         script_->call("read_items");
-        for (const auto& id : ids) read(id, valid, rejected);
+        for (std::size_t i = 0; i < ids.size(); ++i) {
+            const std::size_t rows = valid.rows();
+            read(ids[i], valid, rejected);
+            if (valid.rows() > rows) valid.versions.back() = versions[i];
+        }
     }
 
     bool ordered() const override { return ordered_; }
@@ -103,11 +107,16 @@ class MemorySource : public sync::SourceStore, public sync::SourceScanner {
             at = nodes.lower_bound(id);
             if (at == nodes.end()) break;
         }
-        batch.rejected.insert(batch.rejected.end(), idless.begin(), idless.end());
+        if (!ordered_) batch.rejected.insert(batch.rejected.end(), idless.begin(), idless.end());
         script_->call("batch");
         batch.last = true;
         lock.unlock();
         sink(std::move(batch));
+    }
+
+    void scan_foreign_ids(const std::function<void(const sync::Rejected&)>& sink) override {
+        const std::lock_guard lock(script_->mutex);
+        for (const auto& rejected : idless) sink(rejected);
     }
 
     void scan_versions(const sync::KeyRange& keys,

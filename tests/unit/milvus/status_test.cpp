@@ -29,6 +29,8 @@ TEST(Status, KindsFollowTheCode) {
 TEST(Status, KindsOfGrpc) {
     EXPECT_EQ(kind_of_grpc(14, "Connection refused"), ErrorKind::unreachable);
     EXPECT_EQ(kind_of_grpc(14, "Failed parsing HTTP/2"), ErrorKind::protocol);
+    EXPECT_EQ(kind_of_grpc(14, "connection attempt timed out before receiving SETTINGS frame"),
+              ErrorKind::unreachable);
     EXPECT_EQ(kind_of_grpc(4, "Deadline Exceeded"), ErrorKind::timeout);
     EXPECT_EQ(kind_of_grpc(16, ""), ErrorKind::authentication);
     EXPECT_EQ(kind_of_grpc(8, "grpc: received message larger than max"), ErrorKind::too_large);

@@ -23,6 +23,8 @@ class MemoryReader : public TargetReader {
   public:
     MemoryReader(MemoryTarget& target, Script& script) : target_(&target), script_(&script) {}
 
+    void begin() override {}
+
     milvus::ColumnBatch page(const milvus::IdRange& range, std::size_t limit, Content content) override {
         const std::lock_guard lock(script_->mutex);
         auto batch = empty(content);
@@ -315,6 +317,9 @@ TEST(Validation, ByIdsADoublyReadNodeHidesNoOrphan) {
                 }
                 return sink(std::move(batch));
             });
+        }
+        void scan_foreign_ids(const std::function<void(const sync::Rejected&)>& sink) override {
+            source_->scan_foreign_ids(sink);
         }
         void scan_versions(const sync::KeyRange&,
                            const std::function<bool(const ItemId&, sync::Presence)>&) override {}
