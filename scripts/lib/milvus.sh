@@ -21,6 +21,8 @@ YAML
     "localStorage.path=$home/data" "rocksmq.path=$home/rocksmq"
     "proxy.port=$MILVUS_PORT" "proxy.internalPort=$((PORT_BASE + 7))"
     common.security.authorizationEnabled=true log.level=warn
+    # Seconds. Alone, a query node would wait in vain for another one to take over what it has loaded.
+    common.gracefulStopTimeout=1 queryNode.gracefulStopTimeout=1
   )
   port=$((PORT_BASE + 8))
   for role in rootCoord queryCoord queryNode indexNode dataCoord dataNode; do

@@ -219,7 +219,7 @@ class Backfill {
         const auto wait = std::chrono::milliseconds(
             std::clamp<std::int64_t>(checkpoint_.in_flight_until_ms - unix_ms(), 0,
                                      std::chrono::milliseconds(CheckpointJournal::kWriteHorizon).count()));
-        return Clock::now() + wait + CopyPipeline::kSettlingTime;
+        return Clock::now() + wait + WriteTiming{}.settling;
     }
 
     // ---- phases ----

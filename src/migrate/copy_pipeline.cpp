@@ -183,24 +183,25 @@ CopyPipeline::Settling CopyPipeline::to_settling(Work& work) const {
     return settling;
 }
 
-Deadline CopyPipeline::write_deadline() const {
-    return Deadline::after(kWriteTimeout)
-        .earlier(ports_.journal->write_limit())
-        .earlier(ports_.check->write_limit());
+std::optional<Deadline> CopyPipeline::write_deadline() const {
+    const auto deadline = Deadline::after(settings_.timing.timeout)
+                              .earlier(ports_.journal->write_limit())
+                              .earlier(ports_.check->write_limit());
+    if (deadline.remaining() < settings_.timing.timeout / 10) return std::nullopt;
+    return deadline;
 }
 
 bool CopyPipeline::write(Work& work) {
     Backoff backoff;
     while (!stopping()) {
         if (!ports_.outage->wait_until_well(stop_)) break;
-        const Deadline deadline = write_deadline();
-        if (deadline.remaining() < 1s) {
-            // The lease or the checkpoint is about to be renewed; a write now could outlive them.
+        const auto deadline = write_deadline();
+        if (!deadline) {
             sleep_for(100ms, stop_);
             continue;
         }
         try {
-            ports_.target->upsert(work.batch.items, deadline);
+            ports_.target->upsert(work.batch.items, *deadline);
             return true;
         } catch (const Error& error) {
             if (!error.retryable()) throw;
@@ -215,7 +216,7 @@ bool CopyPipeline::write(Work& work) {
             settling.resync.insert(settling.resync.end(), settling.written.ids.begin(),
                                    settling.written.ids.end());
             settling.written = {};
-            settling.not_before = deadline.point();
+            settling.not_before = deadline->point();
             settling.outcome_unknown = true;
             add_suspect(std::move(settling));
             return false;
@@ -255,8 +256,8 @@ void CopyPipeline::check(Settling& settling) {
 
 bool CopyPipeline::resync(Settling& settling) {
     while (!settling.resync.empty()) {
-        const Deadline deadline = write_deadline();
-        if (deadline.remaining() < 1s) {
+        const auto deadline = write_deadline();
+        if (!deadline) {
             if (stopping()) {
                 add_suspect(std::move(settling));
                 return false;
@@ -268,12 +269,12 @@ bool CopyPipeline::resync(Settling& settling) {
         const std::span<const ItemId> ids(settling.resync.data(), rows);
         sync::SyncOutcome outcome;
         try {
-            outcome = sync::sync(ports_.source, *ports_.target, mapping_, ids, {.write_deadline = deadline});
+            outcome = sync::sync(ports_.source, *ports_.target, mapping_, ids, {.write_deadline = *deadline});
         } catch (const Error& error) {
             if (!error.retryable()) throw;
             ++errors_;
             if (error.system() == System::milvus) ports_.outage->report(error);
-            settling.not_before = deadline.point();
+            settling.not_before = deadline->point();
             settling.outcome_unknown = true;
             add_suspect(std::move(settling));
             return false;
@@ -340,7 +341,7 @@ void CopyPipeline::settle_suspects() {
         sleep_for(std::chrono::ceil<std::chrono::milliseconds>(latest - Deadline::Clock::now()), stop_);
         // A stopped Milvus may apply what it had received when it wakes up: only an answer shows that it is
         // awake.
-        if (unknown && ports_.outage->wait_for_answer(stop_)) sleep_for(kSettlingTime, stop_);
+        if (unknown && ports_.outage->wait_for_answer(stop_)) sleep_for(settings_.timing.settling, stop_);
         for (auto& settling : suspects) {
             if (stopping()) {
                 add_suspect(std::move(settling));

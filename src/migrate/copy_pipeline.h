@@ -5,6 +5,7 @@
 #include <exception>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -38,6 +39,13 @@ class VersionCheck {
     virtual Deadline write_limit() const = 0;
 };
 
+/// How long writes to Milvus take at most, and what they leave behind.
+struct WriteTiming {
+    std::chrono::milliseconds timeout{10'000};
+    /// After a write's deadline and an answer of Milvus: by then it has finished what it had received.
+    std::chrono::milliseconds settling{3'000};
+};
+
 struct CopySettings {
     std::size_t batch_rows = 1000;
     int concurrency = 10;
@@ -45,6 +53,7 @@ struct CopySettings {
     double items_per_second = 0;
     bool target_may_have_rows =
         true;  ///< false for a collection that this job created: nothing to erase for invalid items
+    WriteTiming timing;
 };
 
 /// range readers → bounded queue → upserts in flight → version check → ledger (DESIGN section 5).
@@ -62,9 +71,6 @@ class CopyPipeline {
         CheckpointJournal* journal;  ///< null in a dry run
         TargetOutage* outage;        ///< null in a dry run
     };
-
-    static constexpr std::chrono::seconds kWriteTimeout{10};
-    static constexpr std::chrono::seconds kSettlingTime{3};
 
     CopyPipeline(Ports ports, const sync::MediaMapping& mapping, CopySettings settings, RangeLedger& ledger);
 
@@ -110,7 +116,9 @@ class CopyPipeline {
     void complete(Settling& settling);
     void add_suspect(Settling settling);
     Settling to_settling(Work& work) const;
-    Deadline write_deadline() const;
+    /// For a write that begins now; empty when the lease or the checkpoint must be renewed first, which a
+    /// write might outlive otherwise.
+    std::optional<Deadline> write_deadline() const;
 
     template <class Body>
     void guarded(Body body);

@@ -101,7 +101,7 @@ class Sweep {
         different_.clear();
         while (!ids.empty() && !stop_.stop_requested()) {
             const Deadline deadline =
-                Deadline::after(CopyPipeline::kWriteTimeout).earlier(ports_.fence.write_limit());
+                Deadline::after(WriteTiming{}.timeout).earlier(ports_.fence.write_limit());
             try {
                 auto outcome =
                     sync::sync(ports_.source, ports_.collection, mapping_, ids, {.write_deadline = deadline});
@@ -114,7 +114,7 @@ class Sweep {
                 ports_.on_wait(error);
                 // The write may still arrive: wait it out, then the same ids again.
                 sleep_for(deadline.remaining(), stop_);
-                if (ports_.outage.wait_for_answer(stop_)) sleep_for(CopyPipeline::kSettlingTime, stop_);
+                if (ports_.outage.wait_for_answer(stop_)) sleep_for(WriteTiming{}.settling, stop_);
             }
         }
     }

@@ -37,6 +37,8 @@ ErrorKind kind_of_legacy(int code) {
 // Servers of 2.3 still answer some expected refusals with "unexpected error" and a sentence.
 ErrorKind kind_of_sentence(std::string_view reason) {
     const auto says = [&](std::string_view part) { return reason.find(part) != std::string_view::npos; };
+    // Its parts look for each other, after a restart above all; it has given up for now.
+    if (says("attempt #") || says("node not ") || says("session not found")) return ErrorKind::unavailable;
     if (says("already exist") || says("duplicate") || says("at most one distinct index"))
         return ErrorKind::conflict;
     if (says("not loaded")) return ErrorKind::unavailable;
@@ -71,7 +73,15 @@ std::string_view advice(ErrorKind kind) {
     }
 }
 
+/// Without the stack traces that servers send along, and not endless.
 std::string sentence_end(std::string_view text) {
+    constexpr std::size_t kLongest = 400;
+    if (const auto trace = text.find("stack trace:"); trace != std::string_view::npos) {
+        const auto last_line = text.rfind('\n');
+        const auto message = text.find(": ", last_line == std::string_view::npos ? trace + 12 : last_line);
+        if (message != std::string_view::npos) text.remove_prefix(message + 2);
+    }
+    if (text.size() > kLongest) text = text.substr(0, kLongest);
     while (!text.empty() && (text.back() == '.' || text.back() == '\n' || text.back() == ' '))
         text.remove_suffix(1);
     return std::string(text);

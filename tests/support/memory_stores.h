@@ -1,8 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -26,6 +29,11 @@ struct Row {
     std::vector<float> vector;
     std::string title = {};
     friend bool operator==(const Row&, const Row&) = default;
+    friend std::ostream& operator<<(std::ostream& out, const Row& row) {
+        out << "version " << row.version << " '" << row.title << "' [";
+        for (const float value : row.vector) out << ' ' << value;
+        return out << " ]";
+    }
 };
 
 /// What happens before a call; the calls of both stores of a test are numbered together from 0.
@@ -80,38 +88,23 @@ class MemorySource : public sync::SourceStore, public sync::SourceScanner {
 
     void scan(const sync::KeyRange& keys, std::size_t batch_rows,
               const std::function<bool(sync::ScannedBatch&&)>& sink) override {
-        std::unique_lock lock(script_->mutex);
-        script_->call("scan");
-        auto at = keys.after ? nodes.upper_bound(*keys.after) : nodes.begin();
-        sync::ScannedBatch batch;
-        const auto start = [&](std::optional<ItemId> after) {
-            batch = {};
-            batch.items = sync::make_batch(mapping_);
-            batch.keys.after = std::move(after);
-        };
-        start(keys.after);
-        for (; at != nodes.end(); ++at) {
-            if (std::find(unsettled.begin(), unsettled.end(), at->first) != unsettled.end()) {
-                batch.unsettled.push_back(at->first);
-            } else {
-                read(at->first, batch.items, batch.rejected);
-            }
-            if (batch.read() < batch_rows || std::next(at) == nodes.end()) continue;
-            if (ordered_) batch.keys.through = at->first;
-            const auto id = at->first;
-            script_->call("batch");
-            lock.unlock();
-            if (!sink(std::move(batch))) return;
-            lock.lock();
-            start(ordered_ ? std::optional(id) : std::nullopt);
-            at = nodes.lower_bound(id);
-            if (at == nodes.end()) break;
+        {
+            const std::lock_guard lock(script_->mutex);
+            script_->call("scan");
         }
-        if (!ordered_) batch.rejected.insert(batch.rejected.end(), idless.begin(), idless.end());
-        script_->call("batch");
-        batch.last = true;
-        lock.unlock();
-        sink(std::move(batch));
+        std::optional<ItemId> after = keys.after;
+        for (bool more = true; more;) {
+            sync::ScannedBatch batch;
+            {
+                const std::lock_guard lock(script_->mutex);
+                batch = next_batch(after, keys.through, batch_rows);
+                more = !batch.last;
+                after = last_read_;
+                if (!ordered_) batch.keys = {};
+                script_->call("batch");
+            }
+            if (!sink(std::move(batch))) return;
+        }
     }
 
     void scan_foreign_ids(const std::function<void(const sync::Rejected&)>& sink) override {
@@ -126,7 +119,7 @@ class MemorySource : public sync::SourceStore, public sync::SourceScanner {
             const std::lock_guard lock(script_->mutex);
             script_->call("scan_versions");
             auto at = keys.after ? nodes.upper_bound(*keys.after) : nodes.begin();
-            for (; at != nodes.end(); ++at) found.emplace_back(at->first, presence(at->first));
+            for (; within(at, keys.through); ++at) found.emplace_back(at->first, presence(at->first));
         }
         for (const auto& [id, state] : found) {
             if (!sink(id, state)) return;
@@ -148,6 +141,35 @@ class MemorySource : public sync::SourceStore, public sync::SourceScanner {
     }
 
   private:
+    using Nodes = std::map<ItemId, Node>;
+
+    bool within(Nodes::const_iterator at, const std::optional<ItemId>& through) const {
+        return at != nodes.end() && (!through || !(*through < at->first));
+    }
+
+    sync::ScannedBatch next_batch(const std::optional<ItemId>& after, const std::optional<ItemId>& through,
+                                  std::size_t batch_rows) {
+        sync::ScannedBatch batch;
+        batch.items = sync::make_batch(mapping_);
+        batch.keys.after = after;
+        auto at = after ? nodes.upper_bound(*after) : nodes.begin();
+        last_read_ = after;
+        for (; within(at, through) && batch.read() < batch_rows; ++at) {
+            last_read_ = at->first;
+            if (std::find(unsettled.begin(), unsettled.end(), at->first) != unsettled.end()) {
+                batch.unsettled.push_back(at->first);
+            } else {
+                read(at->first, batch.items, batch.rejected);
+            }
+        }
+        batch.last = !within(at, through);
+        batch.keys.through = batch.last ? through : last_read_;
+        if (batch.last && !ordered_) {
+            batch.rejected.insert(batch.rejected.end(), idless.begin(), idless.end());
+        }
+        return batch;
+    }
+
     void read(const ItemId& id, sync::ItemBatch& valid, std::vector<sync::Rejected>& rejected) {
         const auto found = nodes.find(id);
         if (found == nodes.end()) return;
@@ -175,6 +197,7 @@ class MemorySource : public sync::SourceStore, public sync::SourceScanner {
     Script* script_;
     sync::MediaMapping mapping_;
     bool ordered_;
+    std::optional<ItemId> last_read_;
 };
 
 class MemoryTarget : public sync::VectorStore {

@@ -26,6 +26,21 @@ TEST(Status, KindsFollowTheCode) {
     EXPECT_EQ(kind_of({65535, 1, "something else"}), ErrorKind::rejected);
 }
 
+TEST(Status, AServerWhosePartsLookForEachOtherIsWaitedFor) {
+    const ServerStatus status{
+        65535, 1,
+        "attempt #0: stack trace: /go/pkg/tracer/stack_trace.go:51 pkg/tracer.StackTrace\n"
+        "/go/internal/datacoord/services.go:116 internal/datacoord.(*Server).Flush: attempt #0: rpc error: "
+        "code = Unknown desc = node not match[expectedNodeID=1][actualNodeID=2]: attempt #3: session not "
+        "found->datanode-1: node not found[node=1]: unrecoverable error"};
+    EXPECT_EQ(kind_of(status), ErrorKind::unavailable);
+    EXPECT_STREQ(make_error("Milvus at h:1", "flushing collection 'c'", status).what(),
+                 "Milvus at h:1: flushing collection 'c' failed: attempt #0: rpc error: code = Unknown desc = "
+                 "node not match[expectedNodeID=1][actualNodeID=2]: attempt #3: session not found->datanode-1: "
+                 "node not found[node=1]: unrecoverable error (code 65535). Load the collection, or wait until "
+                 "the server is ready.");
+}
+
 TEST(Status, KindsOfGrpc) {
     EXPECT_EQ(kind_of_grpc(14, "Connection refused"), ErrorKind::unreachable);
     EXPECT_EQ(kind_of_grpc(14, "Failed parsing HTTP/2"), ErrorKind::protocol);

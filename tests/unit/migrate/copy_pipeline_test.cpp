@@ -1,0 +1,304 @@
+#include "migrate/copy_pipeline.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "support/memory_stores.h"
+#include "unit/migrate/scratch_folder.h"
+
+namespace crossover::migrate {
+namespace {
+
+using namespace std::chrono_literals;
+using test::MemorySource;
+using test::MemoryTarget;
+using test::Node;
+using test::Script;
+
+/// What became of a write whose call failed.
+enum class Fate {
+    lost,     ///< never applied
+    applied,  ///< the acknowledgement was lost
+    late      ///< applied when Milvus wakes up
+};
+
+/// MemoryTarget, of which a scripted failure may apply the write all the same.
+class FaultyTarget : public sync::VectorStore {
+  public:
+    FaultyTarget(MemoryTarget& inner, Script& script) : inner_(inner), script_(script) {}
+
+    void upsert(sync::ItemBatch& batch, Deadline deadline) override {
+        attempt([&] { inner_.upsert(batch, deadline); },
+                [this, copy = batch, deadline]() mutable { inner_.upsert(copy, deadline); });
+    }
+    void erase(std::span<const ItemId> ids, Deadline deadline) override {
+        attempt([&] { inner_.erase(ids, deadline); },
+                [this, copy = std::vector(ids.begin(), ids.end()), deadline] {
+                    inner_.erase(copy, deadline);
+                });
+    }
+    /// Milvus is awake: what it had received is applied.
+    void wake_up() {
+        const std::lock_guard lock(script_.mutex);
+        const auto before = std::exchange(script_.before, nullptr);
+        for (const auto& write : std::exchange(late_, {})) write();
+        script_.before = before;
+    }
+
+    Fate fate = Fate::lost;
+
+  private:
+    void attempt(const std::function<void()>& call, std::function<void()> again) {
+        try {
+            call();
+        } catch (const Error&) {
+            if (fate == Fate::lost) throw;
+            const std::lock_guard lock(script_.mutex);
+            late_.push_back(std::move(again));
+            if (fate == Fate::applied) wake_up();
+            throw;
+        }
+    }
+
+    MemoryTarget& inner_;
+    Script& script_;
+    std::vector<std::function<void()>> late_;
+};
+
+class MemoryCheck : public VersionCheck {
+  public:
+    MemoryCheck(MemorySource& source, Script& script) : source_(source), script_(script) {}
+
+    std::vector<std::size_t> changed(const WrittenRows& rows, Deadline) override {
+        const std::lock_guard lock(script_.mutex);
+        script_.call("check");
+        std::vector<std::size_t> positions;
+        for (std::size_t i = 0; i < rows.ids.size(); ++i) {
+            const sync::Presence written{sync::Presence::State::present, rows.versions[i]};
+            if (source_.presence(rows.ids[i]) == written) {
+                settled.insert(rows.ids[i]);
+            } else {
+                positions.push_back(i);
+            }
+        }
+        return positions;
+    }
+    Deadline write_limit() const override { return Deadline::after(1h); }
+
+    std::set<ItemId> settled;  ///< found as they were written
+
+  private:
+    MemorySource& source_;
+    Script& script_;
+};
+
+ItemId id(int number) {
+    return ItemId("item" + std::to_string(1000 + number));
+}
+
+struct World {
+    static constexpr int kItems = 23;
+
+    explicit World(bool ordered = true) : source(script, mapping, ordered) {
+        for (int i = 0; i < kItems; ++i) {
+            const auto value = static_cast<float>(i);
+            source.nodes[id(i)] = {i % 3, {value, value}};
+        }
+        source.nodes[id(7)].valid = false;
+        source.unsettled = {id(11)};
+        settings.batch_rows = 4;
+        settings.concurrency = 3;
+        settings.timing = {20ms, 1ms};
+        checkpoint.open_ranges = {{{{}, id(12)}, {}, {}}, {{id(12), {}}, {}, {}}};
+        if (!ordered) checkpoint.open_ranges = {OpenRange{}};
+    }
+
+    /// One run of the job, from what the checkpoint says. True when it is complete.
+    bool run() {
+        const auto path = folder.file("checkpoint.json");
+        if (const auto found = read_checkpoint(path)) checkpoint = *found;
+        AppendFile quarantine(folder.file("quarantine"), checkpoint.quarantine_bytes);
+        RangeLedger ledger(checkpoint.open_ranges, checkpoint.counts, source.ordered(), &quarantine,
+                           RangeLedger::Clock::time_point::min());
+        CheckpointJournal journal(path, checkpoint, ledger, quarantine, [](Checkpoint&) {});
+        TargetOutage outage([this](Deadline) {
+            {
+                const std::lock_guard lock(script.mutex);
+                script.call("probe");
+            }
+            target.wake_up();
+        });
+        CopyPipeline pipeline({source, source, &target, &check, &journal, &outage}, mapping, settings,
+                              ledger);
+        pipeline.run(stop.get_token());
+        journal.finish([](Checkpoint&) {});
+        counts = ledger.live_counts();
+        lines = read_private_file(folder.file("quarantine"), 1 << 20).value_or("");
+        return ledger.all_done();
+    }
+
+    void expect_equal() {
+        for (const auto& [item, row] : rows.rows) EXPECT_EQ(row, source.wanted(item)) << crossover::to_string(item);
+        for (const auto& [item, node] : source.nodes) {
+            EXPECT_EQ(rows.row(item), source.wanted(item)) << crossover::to_string(item);
+        }
+    }
+    void expect_complete() {
+        target.wake_up();  // a write that arrives after all
+        expect_equal();
+        EXPECT_EQ(counts.read, counts.copied + counts.quarantined + counts.skipped);
+        EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), counts.quarantined);
+    }
+
+    Script script;
+    sync::MediaMapping mapping = test::mapping_of(2);
+    MemorySource source;
+    MemoryTarget rows{script};
+    FaultyTarget target{rows, script};
+    MemoryCheck check{source, script};
+    ScratchFolder folder;
+    CopySettings settings;
+    Checkpoint checkpoint;
+    std::stop_source stop;
+    Counts counts;
+    std::string lines;
+};
+
+/// Calls of a run without faults; more may come where threads meet differently.
+int calls_of_a_run(bool ordered) {
+    World world(ordered);
+    EXPECT_TRUE(world.run());
+    world.expect_complete();
+    EXPECT_EQ(world.counts, (Counts{World::kItems, World::kItems - 1, 1, 0}));
+    return world.script.calls;
+}
+
+class EverySource : public ::testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(CopyPipeline, EverySource, ::testing::Values(true, false),
+                         [](const auto& info) { return info.param ? "Ordered" : "Unordered"; });
+
+/// A fault of each kind at each call in turn, on whichever side, whatever became of the write; and items that
+/// change just then, so that a late write is an old one.
+TEST_P(EverySource, RidesOutAFaultAtAnyCall) {
+    const int calls = calls_of_a_run(GetParam());
+    ASSERT_GT(calls, 15);
+    for (const ErrorKind kind : {ErrorKind::timeout, ErrorKind::unreachable, ErrorKind::overloaded}) {
+        for (const Fate fate : {Fate::lost, Fate::applied, Fate::late}) {
+            if (kind == ErrorKind::overloaded && fate != Fate::lost) continue;  // it was refused
+            for (int at = 0; at < calls; ++at) {
+                SCOPED_TRACE(std::string(to_string(kind)) + ", fate " +
+                             std::to_string(static_cast<int>(fate)) + ", call " + std::to_string(at));
+                World world(GetParam());
+                world.target.fate = fate;
+                world.script.before = [&](int call, const char* name) {
+                    if (call != at) return;
+                    for (const int changing : {2, 14}) {
+                        if (world.check.settled.contains(id(changing))) continue;
+                        world.source.nodes[id(changing)] = Node{100, {-1, -1}};
+                    }
+                    const bool of_target = std::string(name) == "upsert" || std::string(name) == "erase";
+                    throw Error(of_target ? System::milvus : System::neo4j, kind, name);
+                };
+                ASSERT_TRUE(world.run());
+                world.expect_complete();
+            }
+        }
+    }
+}
+
+/// Another writer commits at each call in turn, and nobody but the copy brings it to Milvus: what was read
+/// before must not stay. What is committed after an item's last look is for capture and sweep to bring.
+TEST_P(EverySource, DoesNotMissACommitBeforeItsLastLook) {
+    const int calls = calls_of_a_run(GetParam());
+    int before_the_look = 0;
+    for (int at = 0; at < calls; ++at) {
+        for (const int victim : {0, 3, 22}) {
+            SCOPED_TRACE("item " + std::to_string(victim) + " before call " + std::to_string(at));
+            World world(GetParam());
+            world.script.before = [&](int call, const char*) {
+                if (call != at || world.check.settled.contains(id(victim))) return;
+                ++before_the_look;
+                world.source.nodes[id(victim)] = Node{100, {-1, -1}};
+            };
+            ASSERT_TRUE(world.run());
+            world.expect_complete();
+        }
+    }
+    EXPECT_GT(before_the_look, calls / 2);
+}
+
+/// The process dies at each call in turn; the next one finds what the last checkpoint says, and Milvus what
+/// had reached it, now or when it wakes up.
+TEST_P(EverySource, EndsEqualWhereverItIsKilled) {
+    const int calls = calls_of_a_run(GetParam());
+    for (const Fate fate : {Fate::lost, Fate::applied, Fate::late}) {
+        for (int at = 0; at < calls; ++at) {
+            SCOPED_TRACE("fate " + std::to_string(static_cast<int>(fate)) + ", killed at call " +
+                         std::to_string(at));
+            World world(GetParam());
+            world.target.fate = fate;
+            bool dead = false;
+            world.script.before = [&](int call, const char*) {
+                dead = dead || call >= at;
+                if (dead) throw Error(System::internal, ErrorKind::internal, "killed");
+            };
+            EXPECT_THROW(world.run(), Error);
+            world.script.before = nullptr;
+            if (!world.check.settled.contains(id(5))) world.source.nodes[id(5)] = Node{50, {5, 50}};
+            world.target.wake_up();
+            ASSERT_TRUE(world.run());
+            world.expect_complete();
+            EXPECT_EQ(world.counts, (Counts{World::kItems, World::kItems - 1, 1, 0}));
+        }
+    }
+}
+
+TEST_P(EverySource, StopsCleanlyAndGoesOn) {
+    const int calls = calls_of_a_run(GetParam());
+    for (int at = 0; at < calls; ++at) {
+        SCOPED_TRACE("stopped at call " + std::to_string(at));
+        World world(GetParam());
+        world.script.before = [&](int call, const char*) {
+            if (call == at) world.stop.request_stop();
+        };
+        world.run();
+        world.script.before = nullptr;
+        world.stop = std::stop_source();
+        ASSERT_TRUE(world.run());
+        world.expect_complete();
+        EXPECT_EQ(world.counts, (Counts{World::kItems, World::kItems - 1, 1, 0}));
+    }
+}
+
+TEST(CopyPipeline, AnErrorThatCanNotPassEndsTheJob) {
+    for (const char* name : {"scan", "upsert", "check"}) {
+        World world;
+        world.script.before = [&](int, const char* called) {
+            if (std::string(called) == name) throw Error(System::neo4j, ErrorKind::rejected, name);
+        };
+        EXPECT_THROW(world.run(), Error) << name;
+    }
+}
+
+TEST(CopyPipeline, ARowThatWentBadLeavesMilvus) {
+    World world;
+    world.rows.rows[id(7)] = {1, {1, 1}};
+    ASSERT_TRUE(world.run());
+    world.expect_complete();
+    EXPECT_FALSE(world.rows.row(id(7)));
+}
+
+TEST(CopyPipeline, ADryRunWritesNothing) {
+    World world;
+    RangeLedger ledger(world.checkpoint.open_ranges, {}, true, nullptr, RangeLedger::Clock::time_point::min());
+    CopyPipeline pipeline({world.source, world.source, nullptr, nullptr, nullptr, nullptr}, world.mapping,
+                          world.settings, ledger);
+    pipeline.run({});
+    EXPECT_TRUE(ledger.all_done());
+    EXPECT_EQ(ledger.live_counts(), (Counts{World::kItems, World::kItems - 1, 1, 0}));
+    EXPECT_TRUE(world.rows.rows.empty());
+}
+
+}  // namespace
+}  // namespace crossover::migrate
