@@ -106,12 +106,15 @@ class Preflight : public Command {
             return;
         }
         const auto& inventory = *report.inventory;
-        report.forecast =
-            migrate::forecast(inventory.valid, inventory.mapping.dimension, static_cast<int>(settings.hnsw_m),
-                              static_cast<int>(settings.ef_construction), inventory.read_seconds);
-        if (!report.servers[1].reached) return;
-        const auto endpoint = milvus::parse_endpoint(settings.milvus_uri);
-        report.capacity = migrate::ask_capacity(*make_client(settings), migrate::is_loopback(endpoint.host));
+        if (report.servers[1].reached) {
+            const auto endpoint = milvus::parse_endpoint(settings.milvus_uri);
+            report.capacity =
+                migrate::ask_capacity(*make_client(settings), migrate::is_loopback(endpoint.host));
+        }
+        report.forecast = migrate::forecast(inventory.valid, inventory.mapping.dimension,
+                                            static_cast<int>(settings.hnsw_m),
+                                            static_cast<int>(settings.ef_construction),
+                                            inventory.read_seconds, report.capacity.index_cores);
     }
 
     bool only_connectivity_ = false;

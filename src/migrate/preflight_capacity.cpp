@@ -14,8 +14,9 @@ constexpr double kItemBytes = 40;
 constexpr double kOverhead = 1.2;
 constexpr double kDiskFactor = 3;
 constexpr double kCopyFactor = 2;
-constexpr double kIndexSecondsPerItem = 0.5e-3;  // one core, 768 dimensions, ef_construction 256
-constexpr double kIndexCores = 2;
+constexpr double kIndexSecondsPerItem = 2e-3;  // one core, 768 dimensions, ef_construction 256
+constexpr double kUsualCores = 2;
+constexpr double kFlushAndLoadSeconds = 6;
 
 /// Where Milvus's packages and images put their data; else the root.
 constexpr const char* kUsualFolder = "/var/lib/milvus";
@@ -33,7 +34,7 @@ struct Machine {
 }  // namespace
 
 Forecast forecast(std::int64_t items, std::uint32_t dimension, int hnsw_m, int ef_construction,
-                  double read_seconds) {
+                  double read_seconds, std::optional<double> index_cores) {
     const auto count = static_cast<double>(items);
     Forecast need;
     need.embedding_bytes = count * dimension * kFloatBytes;
@@ -41,8 +42,9 @@ Forecast forecast(std::int64_t items, std::uint32_t dimension, int hnsw_m, int e
     need.memory_bytes =
         count * (dimension * kFloatBytes + 3.0 * hnsw_m * kLinkBytes + kItemBytes) * kOverhead;
     need.copy_seconds = kCopyFactor * read_seconds;
-    need.index_seconds =
-        count * kIndexSecondsPerItem * (dimension / 768.0) * (ef_construction / 256.0) / kIndexCores;
+    need.index_seconds = count * kIndexSecondsPerItem * (dimension / 768.0) * (ef_construction / 256.0) /
+                             index_cores.value_or(kUsualCores) +
+                         kFlushAndLoadSeconds;
     return need;
 }
 
@@ -50,6 +52,7 @@ Capacity ask_capacity(milvus::Client& client, bool local) {
     Capacity capacity;
     // Roles that share a machine report the same memory and disk: each machine counts once.
     std::map<std::string, Machine> searching, storing;
+    std::map<std::string, double> indexing, writing;  // cores; Milvus 2.6 builds indexes on its data nodes
     for (const auto& node : client.node_metrics(Deadline::after(std::chrono::seconds(10)))) {
         const auto machine =
             node.deploy_mode == "STANDALONE" ? std::string() : node.ip.substr(0, node.ip.rfind(':'));
@@ -58,6 +61,11 @@ Capacity ask_capacity(milvus::Client& client, bool local) {
         if (node.role == "querynode" && node.memory_total > 0) searching[machine] = free;
         if ((node.role == "datanode" || node.role == "querynode") && node.disk_total > 0)
             storing[machine] = free;
+        if (node.role == "indexnode" && node.cores > 0) indexing[machine] = static_cast<double>(node.cores);
+        if (node.role == "datanode" && node.cores > 0) writing[machine] = static_cast<double>(node.cores);
+    }
+    for (const auto& [machine, cores] : indexing.empty() ? writing : indexing) {
+        capacity.index_cores = capacity.index_cores.value_or(0) + cores;
     }
     for (const auto& [machine, free] : searching) {
         capacity.memory_free = capacity.memory_free.value_or(0) + free.memory_free;

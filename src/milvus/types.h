@@ -212,7 +212,8 @@ struct NodeMetrics {
     std::string ip;                                   ///< or host name, with port where the server gives it
     std::string deploy_mode;                          ///< "STANDALONE" or "DISTRIBUTED"
     std::uint64_t memory_total = 0, memory_used = 0;  ///< bytes
-    std::uint64_t disk_total = 0, disk_used = 0;      ///< bytes; 0 where the server does not say
+    std::uint64_t disk_total = 0, disk_used = 0;      ///< bytes; 0 where the server does not know
+    std::uint64_t cores = 0;
 };
 
 struct UpsertResult {

@@ -112,7 +112,7 @@ TEST(MilvusConnection, APassedDeadlineIsATimeout) {
               ErrorKind::timeout);
 }
 
-TEST(MilvusConnection, NodeMetricsNameMemoryAndDisk) {
+TEST(MilvusConnection, NodeMetricsNameMemoryAndCores) {
     Client client(config());
     const auto nodes = client.node_metrics(soon());
     ASSERT_FALSE(nodes.empty());
@@ -122,7 +122,8 @@ TEST(MilvusConnection, NodeMetricsNameMemoryAndDisk) {
     EXPECT_GT(query_node->memory_total, 1'000'000'000U);
     EXPECT_GT(query_node->memory_used, 0U);
     EXPECT_LT(query_node->memory_used, query_node->memory_total);
-    EXPECT_GT(query_node->disk_total, 0U);
+    EXPECT_EQ(query_node->disk_total, 0U);  // 2.3 does not know
+    EXPECT_GT(query_node->cores, 0U);
     EXPECT_FALSE(query_node->ip.empty());
     EXPECT_EQ(query_node->deploy_mode, "STANDALONE");
 }

@@ -37,8 +37,8 @@ PreflightReport all_well() {
     report.inventory.emplace();
     report.inventory->items = report.inventory->valid = 1000;
     report.inventory->ids.ordered = report.inventory->ids.unique = true;
-    report.forecast = migrate::forecast(1000, 768, 16, 256, 2.0);
-    report.capacity = {1e12, 1e12, "Milvus"};
+    report.forecast = migrate::forecast(1000, 768, 16, 256, 2.0, 2);
+    report.capacity = {1e12, 1e12, "Milvus", 2};
     return report;
 }
 
@@ -56,12 +56,13 @@ TEST(Preflight, VersionsCompareByNumber) {
 }
 
 TEST(Preflight, ForecastFollowsItsFormula) {
-    const auto need = migrate::forecast(150'000, 768, 16, 256, 10.0);
+    const auto need = migrate::forecast(150'000, 768, 16, 256, 10.0, std::nullopt);
     EXPECT_DOUBLE_EQ(need.embedding_bytes, 150'000.0 * 768 * 4);
     EXPECT_DOUBLE_EQ(need.disk_bytes, 3 * need.embedding_bytes);
     EXPECT_DOUBLE_EQ(need.memory_bytes, 150'000.0 * (3072 + 192 + 40) * 1.2);
     EXPECT_DOUBLE_EQ(need.copy_seconds, 20.0);
-    EXPECT_DOUBLE_EQ(need.index_seconds, 37.5);
+    EXPECT_DOUBLE_EQ(need.index_seconds, 156);
+    EXPECT_DOUBLE_EQ(migrate::forecast(150'000, 384, 16, 512, 10.0, 10).index_seconds, 36);
 }
 
 TEST(Preflight, ReadyWhereNothingStandsInTheWay) {

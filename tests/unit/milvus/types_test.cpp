@@ -40,9 +40,12 @@ TEST(SystemInfo, ReadsNodesAndForgivesGaps) {
     const auto nodes = parse_system_info(R"({"nodes_info":[
         {"infos":{"type":"querynode","name":"querynode1","hardware_infos":{"ip":"10.0.0.1:21123","memory":64,"memory_usage":7,
          "disk":1e3,"disk_usage":-5},"system_info":{"deploy_mode":"STANDALONE"}}},
-        {"infos":{"type":3}}, 5]})");
+        {"infos":{"type":3}}, 5,
+        {"infos":{"hardware_infos":{"disk":104857600,"disk_usage":2097152,"cpu_core_count":8}}}]})");
     ASSERT_TRUE(nodes);
-    ASSERT_EQ(nodes->size(), 3U);
+    ASSERT_EQ(nodes->size(), 4U);
+    EXPECT_EQ((*nodes)[3].disk_total, 0U);  // known to be made up
+    EXPECT_EQ((*nodes)[3].cores, 8U);
     EXPECT_EQ((*nodes)[0].role, "querynode");
     EXPECT_EQ((*nodes)[0].ip, "10.0.0.1:21123");
     EXPECT_EQ((*nodes)[0].deploy_mode, "STANDALONE");
