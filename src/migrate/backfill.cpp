@@ -149,7 +149,8 @@ class Backfill {
         if (found && found->collection_id != collection_->id()) {
             result_.notes.push_back(
                 "The collection was dropped or replaced since the checkpoint: copying all anew.");
-        } else if (found && found->epoch != epoch) {
+        } else if (found && found->epoch != epoch &&
+                   (found->phase == Phase::copy || !media_->ordered())) {
             result_.notes.push_back(
                 "An engine ran without capture since the checkpoint: copying all anew.");
         } else if (found && found->phase == Phase::done && !media_->ordered()) {
@@ -160,6 +161,12 @@ class Backfill {
             checkpoint_.expected = expected;
             checkpoint_.live = {};  // of the run that has ended
             result_.resumed = true;
+            if (checkpoint_.epoch != epoch) {
+                result_.notes.push_back(
+                    "An engine ran without capture since the checkpoint: comparing all ids and versions.");
+                checkpoint_.epoch = epoch;
+                checkpoint_.phase = Phase::index;  // and then the sweep, which brings what differs
+            }
             quarantine_.emplace(options_.quarantine_file, checkpoint_.quarantine_bytes);
             return;
         }
@@ -215,7 +222,7 @@ class Backfill {
     /// When no write of an earlier run can arrive any more: its last deadline has passed, Milvus has answered
     /// us, and it has had time to finish what it had received.
     Clock::time_point settled_at() const {
-        if (!result_.resumed || checkpoint_.in_flight_until_ms == 0) return Clock::time_point::min();
+        if (!result_.resumed || checkpoint_.in_flight_until_ms == 0) return Clock::time_point{};
         const auto wait = std::chrono::milliseconds(
             std::clamp<std::int64_t>(checkpoint_.in_flight_until_ms - unix_ms(), 0,
                                      std::chrono::milliseconds(CheckpointJournal::kWriteHorizon).count()));
@@ -225,7 +232,7 @@ class Backfill {
     // ---- phases ----
 
     void dry_run() {
-        RangeLedger ledger(fresh_ranges(), {}, media_->ordered(), nullptr, Clock::time_point::min());
+        RangeLedger ledger(fresh_ranges(), {}, media_->ordered(), nullptr, Clock::time_point{});
         CopyPipeline pipeline({*media_, *media_, nullptr, nullptr, nullptr, nullptr}, mapping_,
                               copy_settings(), ledger);
         const auto started = Clock::now();

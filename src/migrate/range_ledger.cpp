@@ -31,10 +31,10 @@ RangeLedger::RangeLedger(std::vector<OpenRange> ranges, Counts counts, bool orde
         } else if (range.in_flight_through && range.in_flight_through != after) {
             add({after, range.in_flight_through}, settled_at);
             if (range.in_flight_through != range.keys.through) {
-                add({range.in_flight_through, range.keys.through}, Clock::time_point::min());
+                add({range.in_flight_through, range.keys.through}, Clock::time_point{});
             }
         } else {
-            add({after, range.keys.through}, Clock::time_point::min());
+            add({after, range.keys.through}, Clock::time_point{});
         }
     }
 }

@@ -277,3 +277,37 @@ def test_the_checkpoint_names_the_job(media, milvus, tool):
     assert done.returncode == 5 and str(tool.checkpoint) in done.stderr and "another job" in done.stderr
     # Another speed is not.
     assert tool.copy("--batch-size", "3", "--concurrency", "2", "--rate-limit", "100000")["copied"] == 10
+
+
+def test_a_replica_that_does_not_capture_is_refused(media, milvus, tool):
+    media.make_ids_unique()
+    media.create(items(10))
+    media("CREATE (:EngineReplica {id: 'engine-7', mode: 'neo4j_only', seen_at: timestamp()})")
+    try:
+        done = tool.run("migrate-embeddings")
+        assert done.returncode == 5 and "engine-7" in done.stderr and "dual_write" in done.stderr
+        assert not milvus.exists() and not tool.checkpoint.exists()
+        assert tool.copy("--force")["copied"] == 10
+        # One that has not shown itself for long is dead.
+        media("MATCH (r:EngineReplica {id: 'engine-7'}) SET r.seen_at = timestamp() - 3600000")
+        assert tool.copy()["copied"] == 10
+    finally:
+        media("MATCH (r:EngineReplica {id: 'engine-7'}) DELETE r")
+
+
+def test_in_another_epoch_nothing_counts_before_it_is_compared(media, milvus, tool):
+    media.make_ids_unique()
+    media.create(items(50))
+    tool.copy()
+    # What an engine in neo4j_only does: a new version, and nobody told.
+    media("MATCH (m:LABEL {id: 'item-000005'}) SET m.title = 'changed', m.embedding_version = 99")
+    media("MATCH (m:LABEL {id: 'item-000006'}) DELETE m")
+    media("CREATE (:CaptureEpoch {number: 3})")
+    try:
+        result = tool.copy()
+        assert any("without capture" in note for note in result["notes"])
+        assert result["copied"] == 49 and result["swept"] == 1
+        assert milvus.rows() == media.rows()
+        assert tool.progress()["epoch"] == 3
+    finally:
+        media("MATCH (e:CaptureEpoch) DELETE e")

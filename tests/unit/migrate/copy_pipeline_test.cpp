@@ -120,7 +120,7 @@ struct World {
         if (const auto found = read_checkpoint(path)) checkpoint = *found;
         AppendFile quarantine(folder.file("quarantine"), checkpoint.quarantine_bytes);
         RangeLedger ledger(checkpoint.open_ranges, checkpoint.counts, source.ordered(), &quarantine,
-                           RangeLedger::Clock::time_point::min());
+                           RangeLedger::Clock::time_point{});
         CheckpointJournal journal(path, checkpoint, ledger, quarantine, [](Checkpoint&) {});
         TargetOutage outage([this](Deadline) {
             {
@@ -291,7 +291,7 @@ TEST(CopyPipeline, ARowThatWentBadLeavesMilvus) {
 
 TEST(CopyPipeline, ADryRunWritesNothing) {
     World world;
-    RangeLedger ledger(world.checkpoint.open_ranges, {}, true, nullptr, RangeLedger::Clock::time_point::min());
+    RangeLedger ledger(world.checkpoint.open_ranges, {}, true, nullptr, RangeLedger::Clock::time_point{});
     CopyPipeline pipeline({world.source, world.source, nullptr, nullptr, nullptr, nullptr}, world.mapping,
                           world.settings, ledger);
     pipeline.run({});

@@ -26,7 +26,7 @@ class LedgerTest : public ::testing::Test {
 };
 
 TEST_F(LedgerTest, CountsInOrderWhateverTheOrderOfCompletion) {
-    RangeLedger ledger({OpenRange{}}, {}, true, &quarantine_, Clock::time_point::min());
+    RangeLedger ledger({OpenRange{}}, {}, true, &quarantine_, Clock::time_point{});
     const auto task = ledger.take_range();
     ASSERT_TRUE(task);
     const auto first = ledger.begin(task->range, keys({}, id("c")), false);
@@ -64,7 +64,7 @@ TEST_F(LedgerTest, HoldsBackWhatAnEarlierRunHadInFlight) {
     ASSERT_TRUE(first && second);
     EXPECT_FALSE(ledger.take_range());
     EXPECT_EQ(first->keys, keys(id("k"), id("z")));
-    EXPECT_EQ(first->not_before, Clock::time_point::min());
+    EXPECT_EQ(first->not_before, Clock::time_point{});
     EXPECT_EQ(second->keys, keys(id("g"), id("k")));
     EXPECT_EQ(second->not_before, settled_at);
     EXPECT_EQ(ledger.snapshot().counts, kTen);
@@ -76,11 +76,11 @@ TEST_F(LedgerTest, ResumesARangeThatNobodyHadBegun) {
     const auto task = ledger.take_range();
     ASSERT_TRUE(task);
     EXPECT_EQ(task->keys, keys(id("a"), {}));
-    EXPECT_EQ(task->not_before, Clock::time_point::min());
+    EXPECT_EQ(task->not_before, Clock::time_point{});
 }
 
 TEST_F(LedgerTest, CountsAnUnorderedScanInOnePieceOrNotAtAll) {
-    RangeLedger ledger({OpenRange{}}, {}, false, &quarantine_, Clock::time_point::min());
+    RangeLedger ledger({OpenRange{}}, {}, false, &quarantine_, Clock::time_point{});
     const auto task = ledger.take_range();
     ASSERT_TRUE(task);
     ledger.complete(ledger.begin(task->range, {}, false), {10, 9, 1, 0}, "x\n");
