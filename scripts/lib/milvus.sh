@@ -2,6 +2,8 @@
 # Milvus standalone with its embedded etcd. Its settings are given in the environment, by their names in milvus.yaml.
 
 milvus_stop_signal=TERM
+# What it has acknowledged is in its log by then; 2.3 tends to wait for parts of itself that have already ended.
+milvus_stop_seconds=6
 milvus_address() { echo "http://127.0.0.1:$MILVUS_PORT"; }
 
 milvus_start() {
@@ -21,8 +23,6 @@ YAML
     "localStorage.path=$home/data" "rocksmq.path=$home/rocksmq"
     "proxy.port=$MILVUS_PORT" "proxy.internalPort=$((PORT_BASE + 7))"
     common.security.authorizationEnabled=true log.level=warn
-    # Seconds. Alone, a query node would wait in vain for another one to take over what it has loaded.
-    common.gracefulStopTimeout=1 queryNode.gracefulStopTimeout=1
   )
   port=$((PORT_BASE + 8))
   for role in rootCoord queryCoord queryNode indexNode dataCoord dataNode; do

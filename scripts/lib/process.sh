@@ -63,9 +63,9 @@ kill_server() {
 
 # stop_server SERVER: politely, then by force.
 stop_server() {
-  local pid signal_var=$1_stop_signal
+  local pid signal_var=$1_stop_signal seconds_var=$1_stop_seconds
   pid=$(running_pid "$1") || return 0
   kill -CONT "$pid" # one that a test has stopped can't obey
   kill "-${!signal_var}" "$pid"
-  wait_gone 20 "$pid" || { warn "$1 did not stop in 20 s; killing it"; kill_server "$1"; }
+  wait_gone "${!seconds_var:-20}" "$pid" || kill_server "$1"
 }
