@@ -1,10 +1,10 @@
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "commands.h"
+#include "core/memory.h"
 #include "core/text.h"
 #include "embeddings/collection.h"
 #include "exit_code.h"
@@ -16,12 +16,6 @@
 
 namespace crossover::cli {
 namespace {
-
-std::int64_t peak_memory_bytes() {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
-}
 
 class MigrateEmbeddings : public Command {
   public:

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.h"
+#include "core/memory.h"
 #include "core/text.h"
 #include "exit_code.h"
 #include "progress_view.h"
@@ -174,8 +175,9 @@ class Validate : public Command {
         }
         const ValidateReport& verdict = report.after_fix ? *report.after_fix : report;
         if (context.json) {
-            fmt::print("{}\n",
-                       report_json(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+            auto object = report_json(report);
+            object["peak_memory_bytes"] = peak_memory_bytes();
+            fmt::print("{}\n", object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
         } else {
             print_text(report);
             fmt::print("{}\n", verdict.interrupted ? "INTERRUPTED" : verdict.passed() ? "PASSED" : "FAILED");
