@@ -251,6 +251,16 @@ void Collection::erase(std::span<const ItemId> ids, Deadline deadline) {
     client_->erase(ref_, ids, deadline);
 }
 
+void Collection::begin_scan(Deadline deadline) {
+    client_->see_all_until_now(deadline);
+}
+
+sync::VersionPage Collection::versions_after(const std::optional<ItemId>& after, Deadline deadline) {
+    auto rows = client_->query_page(ref_, {after, std::nullopt}, milvus::kMaxQueryRows, {.version = true},
+                                    milvus::Consistency::session, deadline);
+    return {std::move(rows.ids), std::move(rows.versions)};
+}
+
 void Collection::build_index_and_load(const milvus::IndexSpec& spec,
                                       const std::function<void(const std::string&, int)>& on_progress,
                                       const std::stop_token& stop) {

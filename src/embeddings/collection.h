@@ -7,6 +7,7 @@
 #include <string>
 
 #include "milvus/client.h"
+#include "sync/target_scanner.h"
 #include "sync/vector_store.h"
 
 namespace crossover::embeddings {
@@ -16,7 +17,7 @@ namespace crossover::embeddings {
 /// whichever program needs it first.
 ///
 /// Thread-safe after construction; the client must outlive it.
-class Collection : public sync::VectorStore {
+class Collection : public sync::VectorStore, public sync::TargetScanner {
   public:
     /// Finds the collection behind `alias`, or creates `<alias>_v1` and the alias.
     /// Throws `conflict` where one exists with another dimension, id kind, metric or property types, naming
@@ -35,6 +36,9 @@ class Collection : public sync::VectorStore {
 
     void upsert(sync::ItemBatch& batch, Deadline deadline) override;
     void erase(std::span<const ItemId> ids, Deadline deadline) override;
+    /// Needs a loaded collection, as versions_after() does.
+    void begin_scan(Deadline deadline) override;
+    sync::VersionPage versions_after(const std::optional<ItemId>& after, Deadline deadline) override;
 
     /// Flushes, builds the HNSW index where there is none, loads, and waits for it all. `on_progress(what,
     /// percent)`. Rides out Milvus being away. Throws `conflict` where an index with another metric exists,

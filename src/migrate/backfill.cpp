@@ -15,11 +15,11 @@
 #include "migrate/copy_pipeline.h"
 #include "migrate/fenced_version_check.h"
 #include "migrate/job.h"
-#include "migrate/version_sweep.h"
 #include "neo4j/inventory.h"
 #include "neo4j/lease.h"
 #include "neo4j/media_store.h"
 #include "neo4j/replicas.h"
+#include "sync/sweep.h"
 
 namespace crossover::migrate {
 
@@ -226,7 +226,7 @@ class Backfill {
         const auto wait = std::chrono::milliseconds(
             std::clamp<std::int64_t>(checkpoint_.in_flight_until_ms - unix_ms(), 0,
                                      std::chrono::milliseconds(CheckpointJournal::kWriteHorizon).count()));
-        return Clock::now() + wait + WriteTiming{}.settling;
+        return Clock::now() + wait + sync::WriteTiming{}.settling;
     }
 
     // ---- phases ----
@@ -323,8 +323,8 @@ class Backfill {
         if (media_->ordered()) checkpoint_.quarantine_bytes = checkpoint_.quarantine_begin;
         save("comparing ids", false);
         const auto quarantine = quarantine_from(checkpoint_.quarantine_bytes);
-        const auto swept = sweep_versions(
-            {*media_, *media_, *collection_, client_, *check_, *outage_,
+        const auto swept = sync::sweep(
+            {*media_, *media_, *collection_, *collection_, *outage_, [this] { return lease_->limit(); },
              [&](const sync::Rejected& rejected) { quarantine(quarantine_line(rejected, mapping_)); },
              [this](std::int64_t looked_at) { say(fmt::format("comparing ids, {} so far", looked_at)); },
              [this](const Error& error) { say_waiting(error); }},
@@ -457,7 +457,7 @@ class Backfill {
     std::unique_ptr<neo4j::Lease> lease_;
     std::optional<embeddings::Collection> collection_;
     std::optional<FencedVersionCheck> check_;
-    std::optional<TargetOutage> outage_;
+    std::optional<sync::TargetOutage> outage_;
     std::optional<AppendFile> quarantine_;
     Checkpoint checkpoint_;
     Progress progress_;

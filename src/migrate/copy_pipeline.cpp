@@ -334,14 +334,15 @@ void CopyPipeline::settle_suspects() {
         }
         const bool unknown =
             std::any_of(suspects.begin(), suspects.end(), [](const auto& s) { return s.outcome_unknown; });
-        const auto latest =
+        const auto latest = Deadline::at(
             std::max_element(suspects.begin(), suspects.end(), [](const auto& a, const auto& b) {
                 return a.not_before < b.not_before;
-            })->not_before;
-        sleep_for(std::chrono::ceil<std::chrono::milliseconds>(latest - Deadline::Clock::now()), stop_);
-        // A stopped Milvus may apply what it had received when it wakes up: only an answer shows that it is
-        // awake.
-        if (unknown && ports_.outage->wait_for_answer(stop_)) sleep_for(settings_.timing.settling, stop_);
+            })->not_before);
+        if (unknown) {
+            ports_.outage->wait_out(latest, stop_);
+        } else {
+            sleep_for(latest.remaining(), stop_);
+        }
         for (auto& settling : suspects) {
             if (stopping()) {
                 add_suspect(std::move(settling));

@@ -15,8 +15,8 @@
 #include "migrate/checkpoint_journal.h"
 #include "migrate/range_ledger.h"
 #include "migrate/rate_limiter.h"
-#include "migrate/target_outage.h"
 #include "sync/sync.h"
+#include "sync/target_outage.h"
 
 namespace crossover::migrate {
 
@@ -39,13 +39,6 @@ class VersionCheck {
     virtual Deadline write_limit() const = 0;
 };
 
-/// How long writes to Milvus take at most, and what they leave behind.
-struct WriteTiming {
-    std::chrono::milliseconds timeout{10'000};
-    /// After a write's deadline and an answer of Milvus: by then it has finished what it had received.
-    std::chrono::milliseconds settling{3'000};
-};
-
 struct CopySettings {
     std::size_t batch_rows = 1000;
     int concurrency = 10;
@@ -53,7 +46,7 @@ struct CopySettings {
     double items_per_second = 0;
     bool target_may_have_rows =
         true;  ///< false for a collection that this job created: nothing to erase for invalid items
-    WriteTiming timing;
+    sync::WriteTiming timing;
 };
 
 /// range readers → bounded queue → upserts in flight → version check → ledger (DESIGN section 5).
@@ -69,7 +62,7 @@ class CopyPipeline {
         sync::VectorStore* target;   ///< null in a dry run: everything is read and judged, nothing written
         VersionCheck* check;         ///< null in a dry run
         CheckpointJournal* journal;  ///< null in a dry run
-        TargetOutage* outage;        ///< null in a dry run
+        sync::TargetOutage* outage;        ///< null in a dry run
     };
 
     CopyPipeline(Ports ports, const sync::MediaMapping& mapping, CopySettings settings, RangeLedger& ledger);

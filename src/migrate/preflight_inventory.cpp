@@ -4,6 +4,7 @@
 
 #include "bolt/driver.h"
 #include "migrate/preflight.h"
+#include "neo4j/cypher.h"
 #include "neo4j/media_store.h"
 
 namespace crossover::migrate {

@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "core/error.h"
+#include "neo4j/cypher.h"
 
 namespace crossover::neo4j {
 namespace {
@@ -21,21 +22,6 @@ bolt::Session read_session(bolt::Driver& driver, const std::string& database) {
     config.access = bolt::AccessMode::read;
     config.timeout = kScanTimeout;
     return driver.session(config);
-}
-
-std::int64_t integer(const bolt::Value& value) {
-    const auto* number = value.get_if<std::int64_t>();
-    return number == nullptr ? 0 : *number;
-}
-
-std::string text(const bolt::Value& value) {
-    const auto* string = value.get_if<std::string>();
-    return string == nullptr ? std::string() : *string;
-}
-
-double real(const bolt::Value& value) {
-    const auto* number = value.get_if<double>();
-    return number == nullptr ? 0 : *number;
 }
 
 std::string count_of(const std::string& condition) {
@@ -72,25 +58,10 @@ std::uint32_t most_frequent_dimension(bolt::Session& session, const sync::MediaM
                     "RETURN dimension, count(*) AS items ORDER BY items DESC, dimension DESC LIMIT 1",
                     quote_name(mapping.label), quote_name(mapping.embedding_property), kDimensionSample));
     const auto row = result.next();
-    return row ? static_cast<std::uint32_t>(integer(row->at(0))) : 0;
+    return row ? static_cast<std::uint32_t>(integer_of(row->at(0))) : 0;
 }
 
 }  // namespace
-
-std::string quote_name(const std::string& name) {
-    std::string quoted = "`";
-    for (std::size_t i = 0; i < name.size(); ++i) {
-        if (name[i] == '`') {
-            quoted += "``";
-        } else if (name[i] == '\\' && i + 1 < name.size() && name[i + 1] == 'u') {
-            // Cypher 5 reads \uXXXX anywhere in a query, before it looks for the closing backtick.
-            quoted += "\\u005C";
-        } else {
-            quoted += name[i];
-        }
-    }
-    return quoted + "`";
-}
 
 IdSupport inspect_id_support(bolt::Driver& driver, const std::string& database,
                              const sync::MediaMapping& mapping) {
@@ -104,7 +75,7 @@ IdSupport inspect_id_support(bolt::Driver& driver, const std::string& database,
         "WHERE entityType = 'NODE' AND labelsOrTypes = [$label] AND properties = [$property] "
         "AND type IN ['UNIQUENESS', 'NODE_PROPERTY_UNIQUENESS', 'NODE_KEY'] RETURN count(*)",
         parameters);
-    support.unique = integer(constraints.single().at(0)) > 0;
+    support.unique = integer_of(constraints.single().at(0)) > 0;
 
     auto indexes = session.run(
         "SHOW INDEXES YIELD name, type, entityType, labelsOrTypes, properties, state, populationPercent, "
@@ -114,18 +85,18 @@ IdSupport inspect_id_support(bolt::Driver& driver, const std::string& database,
         "RETURN name, state, populationPercent, failureMessage, owningConstraint",
         parameters);
     for (const auto& row : indexes.collect()) {
-        const auto state = text(row.at(1));
+        const auto state = text_of(row.at(1));
         if (state == "ONLINE") {
             support.ordered = true;
         } else if (state == "POPULATING") {
-            support.index_trouble = fmt::format("POPULATING {:.0f} %", real(row.at(2)));
+            support.index_trouble = fmt::format("POPULATING {:.0f} %", number_of(row.at(2)));
         } else {
-            auto message = text(row.at(3));
+            auto message = text_of(row.at(3));
             message = message.substr(0, message.find('\n'));
             support.index_trouble = fmt::format("{}: {}", state, message);
         }
         // An index of its own stands in the way of the constraint, which brings one along.
-        if (row.at(4).is_null()) index_to_drop = text(row.at(0));
+        if (row.at(4).is_null()) index_to_drop = text_of(row.at(0));
     }
     if (support.ordered) support.index_trouble.clear();
     const bool waiting = support.index_trouble.starts_with("POPULATING");
@@ -152,18 +123,18 @@ void infer_mapping(bolt::Driver& driver, const std::string& database, sync::Medi
         session.run(fmt::format("MATCH (m:{}) WHERE m.{} IS NOT NULL RETURN {}", quote_name(mapping.label),
                                 quote_name(mapping.embedding_property), columns));
     const auto row = result.single();
-    if (integer(row.at(0)) == 0) {
+    if (integer_of(row.at(0)) == 0) {
         throw Error(
             System::neo4j, ErrorKind::not_ready,
             fmt::format("No node labelled {} in database {} of {} has the property {}: there is nothing to "
                         "copy. Check --label, --embedding-property and --neo4j-database.",
                         mapping.label, database, driver.uri().text, mapping.embedding_property));
     }
-    mapping.id_kind = integer(row.at(2)) > integer(row.at(1)) ? sync::IdKind::integer : sync::IdKind::string;
+    mapping.id_kind = integer_of(row.at(2)) > integer_of(row.at(1)) ? sync::IdKind::integer : sync::IdKind::string;
     std::size_t column = 3;
     for (auto& property : mapping.properties) {
-        property.type = common_type({integer(row.at(column)), integer(row.at(column + 1)),
-                                     integer(row.at(column + 2)), integer(row.at(column + 3))});
+        property.type = common_type({integer_of(row.at(column)), integer_of(row.at(column + 1)),
+                                     integer_of(row.at(column + 2)), integer_of(row.at(column + 3))});
         column += 4;
     }
     if (mapping.dimension != 0) return;

@@ -28,7 +28,4 @@ IdSupport inspect_id_support(bolt::Driver& driver, const std::string& database,
 /// it is 0 (the most frequent of a sample). Throws `not_ready` where the label has no embedding at all.
 void infer_mapping(bolt::Driver& driver, const std::string& database, sync::MediaMapping& mapping);
 
-/// A label, property or type name, quoted for Cypher.
-std::string quote_name(const std::string& name);
-
 }  // namespace crossover::neo4j

@@ -13,6 +13,7 @@
 
 #include "core/error.h"
 #include "core/retry.h"
+#include "neo4j/cypher.h"
 
 namespace crossover::neo4j {
 
@@ -89,16 +90,6 @@ constexpr const char* kRenew =
 constexpr const char* kRelease =
     "MATCH (l:CrossoverLease {name: $name}) SET l.touched_by = $owner WITH l WHERE l.owner = $owner DELETE l";
 
-std::string text(const bolt::Value& value) {
-    const auto* string = value.get_if<std::string>();
-    return string != nullptr ? *string : std::string();
-}
-
-std::int64_t number(const bolt::Value& value) {
-    const auto* integer = value.get_if<std::int64_t>();
-    return integer != nullptr ? *integer : 0;
-}
-
 }  // namespace
 
 struct Lease::State {
@@ -161,8 +152,8 @@ struct Lease::State {
             renewed_at = before;
             return std::nullopt;
         }
-        return Holder{text(row[1]),   text(row[2]),   text(row[3]),  text(row[5]),
-                      number(row[4]), number(row[6]), number(row[7])};
+        return Holder{text_of(row[1]),   text_of(row[2]),   text_of(row[3]),  text_of(row[5]),
+                      integer_of(row[4]), integer_of(row[6]), integer_of(row[7])};
     }
 };
 

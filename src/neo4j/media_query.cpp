@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "neo4j/inventory.h"
+#include "core/error.h"
+#include "neo4j/cypher.h"
+#include "neo4j/row_decoder.h"
 
 namespace crossover::neo4j {
 
@@ -123,8 +125,31 @@ bolt::Parameters MediaQueries::range_parameters(const sync::KeyRange& keys) {
     return parameters;
 }
 
-bolt::Value to_value(const ItemId& id) {
-    return std::visit([](const auto& value) { return bolt::Value(value); }, id);
+bolt::Parameters MediaQueries::ids_parameter(std::span<const ItemId> ids) {
+    bolt::Parameters parameters;
+    parameters.add("ids", [ids](bolt::Encoder& encoder) {
+        encoder.write_list_header(ids.size());
+        for (const auto& id : ids) encoder.write_value(to_value(id));
+    });
+    return parameters;
+}
+
+std::vector<sync::Presence> read_presences(bolt::Result result, std::size_t ids) {
+    using sync::Presence;
+    std::vector<Presence> found(ids);
+    bolt::RecordView record;
+    while (result.next(record)) {
+        std::int64_t position = 0;
+        record.fields.read_int(position);
+        const std::int64_t version = read_version(record.fields);
+        if (!record.fields.ok() || position < 0 || static_cast<std::size_t>(position) >= ids) {
+            throw Error(System::neo4j, ErrorKind::protocol, "Neo4j sent a record that can't be decoded.");
+        }
+        Presence& presence = found[static_cast<std::size_t>(position)];
+        presence = presence.state == Presence::State::absent ? Presence{Presence::State::present, version}
+                                                             : Presence{Presence::State::ambiguous, 0};
+    }
+    return found;
 }
 
 }  // namespace crossover::neo4j

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <span>
 #include <string>
+#include <vector>
 
 #include "bolt/parameters.h"
+#include "bolt/result.h"
 #include "sync/mapping.h"
 #include "sync/source_store.h"
 
@@ -52,6 +55,8 @@ class MediaQueries {
 
     /// $after and $through as far as `keys` has them.
     static bolt::Parameters range_parameters(const sync::KeyRange& keys);
+    /// $ids.
+    static bolt::Parameters ids_parameter(std::span<const ItemId> ids);
 
   private:
     std::string range_condition(const sync::KeyRange& keys) const;
@@ -67,6 +72,8 @@ class MediaQueries {
     std::uint32_t dimension_;
 };
 
-bolt::Value to_value(const ItemId& id);
+/// What the answer to versions_by_id() says of `ids` ids, in their order. Throws `protocol` where it can't be
+/// decoded.
+std::vector<sync::Presence> read_presences(bolt::Result result, std::size_t ids);
 
 }  // namespace crossover::neo4j

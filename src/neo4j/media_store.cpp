@@ -415,31 +415,21 @@ std::unordered_set<ItemId> MediaStore::State::duplicate_ids() const {
 // ---- by id ----
 
 std::vector<Presence> MediaStore::read_versions(std::span<const ItemId> ids, Deadline deadline) {
+    auto open = state_->session(-1, deadline.remaining());
+    const auto parameters = MediaQueries::ids_parameter(ids);
+    if (state_->ordered) {
+        return read_presences(open.run(state_->queries.versions_by_id(), parameters), ids.size());
+    }
     std::vector<Presence> found(ids.size());
     const auto count = [&](std::size_t position, std::int64_t version) {
         Presence& presence = found[position];
         presence = presence.state == Presence::State::absent ? Presence{Presence::State::present, version}
                                                              : Presence{Presence::State::ambiguous, 0};
     };
-    bolt::List wanted;
-    wanted.reserve(ids.size());
-    for (const auto& id : ids) wanted.push_back(to_value(id));
-    auto open = state_->session(-1, deadline.remaining());
-    bolt::RecordView record;
-    if (state_->ordered) {
-        auto result = open.run(state_->queries.versions_by_id(), {{"ids", std::move(wanted)}});
-        while (result.next(record)) {
-            std::int64_t position = 0;
-            record.fields.read_int(position);
-            const std::int64_t version = read_version(record.fields);
-            if (!record.fields.ok()) throw undecodable(record.fields);
-            count(static_cast<std::size_t>(position), version);
-        }
-        return found;
-    }
     std::unordered_map<ItemId, std::size_t> positions;
     for (std::size_t i = 0; i < ids.size(); ++i) positions.emplace(ids[i], i);
-    auto result = open.run(state_->queries.versions_by_label_scan(), {{"ids", std::move(wanted)}});
+    auto result = open.run(state_->queries.versions_by_label_scan(), parameters);
+    bolt::RecordView record;
     while (result.next(record)) {
         ItemId id;
         if (!read_id(record.fields, id)) throw undecodable(record.fields);
@@ -453,13 +443,10 @@ std::vector<Presence> MediaStore::read_versions(std::span<const ItemId> ids, Dea
 
 void MediaStore::read_items(std::span<const ItemId> ids, std::span<const std::int64_t> versions,
                             sync::ItemBatch& valid, std::vector<Rejected>& rejected, Deadline deadline) {
-    bolt::List wanted;
-    wanted.reserve(ids.size());
-    for (const auto& id : ids) wanted.push_back(to_value(id));
     auto open = state_->session(-1, deadline.remaining());
     const auto& queries = state_->queries;
     auto result = open.run(state_->ordered ? queries.items_by_id() : queries.items_by_label_scan(),
-                           {{"ids", std::move(wanted)}});
+                           MediaQueries::ids_parameter(ids));
 
     // Nodes that share an id do not come one after the other here: all are decoded, then the shared ones
     // taken out.

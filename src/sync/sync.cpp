@@ -1,6 +1,6 @@
 #include "sync/sync.h"
 
-#include <unordered_map>
+#include <unordered_set>
 
 namespace crossover::sync {
 
@@ -24,14 +24,24 @@ Selection in_state(std::span<const ItemId> ids, std::span<const Presence> presen
 
 /// Ids without a row in `batch`: deleted, invalid or ambiguous.
 std::vector<ItemId> without_row(std::span<const ItemId> ids, const ItemBatch& batch) {
-    std::unordered_map<ItemId, bool> rows;
-    rows.reserve(batch.rows());
-    for (const auto& id : batch.ids) rows.emplace(id, true);
+    const std::unordered_set<ItemId> rows(batch.ids.begin(), batch.ids.end());
     std::vector<ItemId> missing;
     for (const auto& id : ids) {
         if (!rows.contains(id)) missing.push_back(id);
     }
     return missing;
+}
+
+std::vector<std::size_t> look_again(SourceStore& source, std::span<const ItemId> ids,
+                                    std::span<const Presence> before, const SyncLimits& limits) {
+    const auto deadline = Deadline::after(limits.source_deadline);
+    if (limits.settlement != nullptr) return limits.settlement->changed(ids, before, deadline);
+    const auto after = source.read_versions(ids, deadline);
+    std::vector<std::size_t> changed;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        if (after[i] != before[i]) changed.push_back(i);
+    }
+    return changed;
 }
 
 }  // namespace
@@ -62,15 +72,11 @@ SyncOutcome sync(SourceStore& source, VectorStore& target, const MediaMapping& m
         if (!valid.empty()) target.upsert(valid, limits.write_deadline);
         if (!gone.empty()) target.erase(gone, limits.write_deadline);
 
-        const auto after = source.read_versions(moving, source_deadline());
         std::vector<ItemId> changed;
-        std::unordered_map<ItemId, bool> settled;
-        for (std::size_t i = 0; i < moving.size(); ++i) {
-            if (after[i] == before[i]) {
-                settled.emplace(moving[i], true);
-            } else {
-                changed.push_back(moving[i]);
-            }
+        std::unordered_set<ItemId> settled(moving.begin(), moving.end());
+        for (const std::size_t position : look_again(source, moving, before, limits)) {
+            settled.erase(moving[position]);
+            changed.push_back(moving[position]);
         }
         for (const auto& id : valid.ids) outcome.upserted += settled.contains(id);
         for (const auto& id : gone) outcome.erased += settled.contains(id);

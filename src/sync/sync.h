@@ -9,11 +9,24 @@
 
 namespace crossover::sync {
 
+/// The last look at the versions of ids after they were written. It may do more in the same transaction, so
+/// that one who was deposed meanwhile cannot pass it: retire change entries, renew a lease. Throws what a
+/// store throws.
+class Settlement {
+  public:
+    virtual ~Settlement() = default;
+    /// Positions of `ids` whose version or existence is no longer what `before` says; all others count as
+    /// done.
+    virtual std::vector<std::size_t> changed(std::span<const ItemId> ids, std::span<const Presence> before,
+                                             Deadline deadline) = 0;
+};
+
 struct SyncLimits {
     int rounds = 5;
     std::chrono::milliseconds source_deadline{30'000};
     /// The absolute end of every Milvus write: a writer under a lease may not write beyond it.
     Deadline write_deadline;
+    Settlement* settlement = nullptr;  ///< null = only look
 };
 
 struct SyncOutcome {

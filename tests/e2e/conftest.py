@@ -196,7 +196,11 @@ class Tool:
 
     def finish(self, process, code=0, seconds=300):
         """Waits for a started process; its JSON result."""
-        out, _ = process.communicate(timeout=seconds)
+        try:
+            out, _ = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise AssertionError(f"still at it after {seconds} s; {self.progress()}\n" + self.log.read_text()) from None
         assert process.returncode == code, out + self.log.read_text()
         return json.loads(out)
 

@@ -122,13 +122,13 @@ struct World {
         RangeLedger ledger(checkpoint.open_ranges, checkpoint.counts, source.ordered(), &quarantine,
                            RangeLedger::Clock::time_point{});
         CheckpointJournal journal(path, checkpoint, ledger, quarantine, [](Checkpoint&) {});
-        TargetOutage outage([this](Deadline) {
+        sync::TargetOutage outage([this](Deadline) {
             {
                 const std::lock_guard lock(script.mutex);
                 script.call("probe");
             }
             target.wake_up();
-        });
+        }, settings.timing);
         CopyPipeline pipeline({source, source, &target, &check, &journal, &outage}, mapping, settings,
                               ledger);
         pipeline.run(stop.get_token());

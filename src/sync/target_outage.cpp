@@ -1,8 +1,8 @@
-#include "migrate/target_outage.h"
+#include "sync/target_outage.h"
 
 #include "core/retry.h"
 
-namespace crossover::migrate {
+namespace crossover::sync {
 
 using namespace std::chrono_literals;
 
@@ -14,13 +14,21 @@ void TargetOutage::report(const Error& error) {
 
 bool TargetOutage::wait_until_well(const std::stop_token& stop) {
     if (!away_) return true;
+    std::lock_guard turn(probing_);
+    if (!away_) return true;  // another thread got the answer while this one waited its turn
     return wait_for_answer(stop);
 }
 
+bool TargetOutage::wait_out(Deadline write_deadline, const std::stop_token& stop) {
+    if (!sleep_for(write_deadline.remaining(), stop)) return false;
+    {
+        std::lock_guard turn(probing_);
+        if (!wait_for_answer(stop)) return false;
+    }
+    return sleep_for(timing_.settling, stop);
+}
+
 bool TargetOutage::wait_for_answer(const std::stop_token& stop) {
-    const bool was_away = away_;
-    std::lock_guard turn(probing_);
-    if (was_away && !away_) return true;  // another thread got the answer while this one waited its turn
     Backoff backoff(100ms, 2s);
     while (!stop.stop_requested()) {
         try {
@@ -42,4 +50,4 @@ std::string TargetOutage::state() const {
     return "waiting for Milvus: " + reason_;
 }
 
-}  // namespace crossover::migrate
+}  // namespace crossover::sync

@@ -1,4 +1,4 @@
-#include "migrate/version_sweep.h"
+#include "sync/sweep.h"
 
 #include <optional>
 
@@ -6,7 +6,7 @@
 #include "core/retry.h"
 #include "sync/sync.h"
 
-namespace crossover::migrate {
+namespace crossover::sync {
 
 using namespace std::chrono_literals;
 
@@ -16,15 +16,15 @@ constexpr std::size_t kSyncRows = 1000;
 
 class Sweep {
   public:
-    Sweep(const SweepPorts& ports, const sync::MediaMapping& mapping, const std::stop_token& stop)
+    Sweep(const SweepPorts& ports, const MediaMapping& mapping, const std::stop_token& stop)
         : ports_(ports), mapping_(mapping), stop_(stop) {}
 
     SweepResult run() {
-        ride_out(stop_, ports_.on_wait, [&] { ports_.client.see_all_until_now(Deadline::after(60s)); });
+        ride_out(stop_, ports_.on_wait, [&] { ports_.rows.begin_scan(Deadline::after(60s)); });
         std::int64_t looked_at = 0;
         bool last = false;
         while (!last && !stop_.stop_requested()) {
-            const milvus::ColumnBatch page = next_page();
+            const VersionPage page = next_page();
             last = page.empty();
             if (ports_.scanner.ordered()) {
                 compare_in_order(page);
@@ -38,19 +38,16 @@ class Sweep {
     }
 
   private:
-    milvus::ColumnBatch next_page() {
-        auto page = ride_out(stop_, ports_.on_wait, [&] {
-            return ports_.client.query_page(ports_.collection.ref(), {page_after_, std::nullopt},
-                                            milvus::kMaxQueryRows, {.version = true},
-                                            milvus::Consistency::session, Deadline::after(60s));
-        });
+    VersionPage next_page() {
+        auto page = ride_out(stop_, ports_.on_wait,
+                             [&] { return ports_.rows.versions_after(page_after_, Deadline::after(60s)); });
         keys_ = {page_after_, page.empty() ? std::nullopt : std::optional(page.ids.back())};
         page_after_ = keys_.through;
         return page;
     }
 
     /// Both sides within `keys_`, which after a lost connection begins behind the last id that was compared.
-    void compare_in_order(const milvus::ColumnBatch& page) {
+    void compare_in_order(const VersionPage& page) {
         std::size_t row = 0;
         const auto take_orphans_before = [&](const ItemId* id) {
             for (; row < page.size() && (id == nullptr || page.ids[row] < *id); ++row) {
@@ -59,10 +56,10 @@ class Sweep {
             }
         };
         ride_out(stop_, ports_.on_wait, [&] {
-            ports_.scanner.scan_versions(keys_, [&](const ItemId& id, sync::Presence presence) {
+            ports_.scanner.scan_versions(keys_, [&](const ItemId& id, Presence presence) {
                 take_orphans_before(&id);
                 const bool has_row = row < page.size() && page.ids[row] == id;
-                const bool equal = has_row && presence.state == sync::Presence::State::present &&
+                const bool equal = has_row && presence.state == Presence::State::present &&
                                    presence.version == page.versions[row];
                 row += has_row ? 1 : 0;
                 if (equal) {
@@ -77,12 +74,12 @@ class Sweep {
         if (!stop_.stop_requested()) take_orphans_before(nullptr);
     }
 
-    void look_up(const milvus::ColumnBatch& page) {
+    void look_up(const VersionPage& page) {
         const auto presences = ride_out(stop_, ports_.on_wait, [&] {
             return ports_.source.read_versions(page.ids, Deadline::after(300s));
         });
         for (std::size_t i = 0; i < page.size(); ++i) {
-            if (presences[i].state == sync::Presence::State::present) {
+            if (presences[i].state == Presence::State::present) {
                 ++result_.matched;
                 continue;
             }
@@ -101,10 +98,10 @@ class Sweep {
         different_.clear();
         while (!ids.empty() && !stop_.stop_requested()) {
             const Deadline deadline =
-                Deadline::after(WriteTiming{}.timeout).earlier(ports_.fence.write_limit());
+                Deadline::after(WriteTiming{}.timeout).earlier(ports_.write_limit());
             try {
                 auto outcome =
-                    sync::sync(ports_.source, ports_.collection, mapping_, ids, {.write_deadline = deadline});
+                    sync::sync(ports_.source, ports_.target, mapping_, ids, {.write_deadline = deadline});
                 result_.upserted += static_cast<std::int64_t>(outcome.upserted);
                 result_.rejected += static_cast<std::int64_t>(outcome.rejected.size());
                 for (const auto& rejected : outcome.rejected) ports_.on_rejected(rejected);
@@ -112,27 +109,25 @@ class Sweep {
             } catch (const Error& error) {
                 if (!error.retryable()) throw;
                 ports_.on_wait(error);
-                // The write may still arrive: wait it out, then the same ids again.
-                sleep_for(deadline.remaining(), stop_);
-                if (ports_.outage.wait_for_answer(stop_)) sleep_for(WriteTiming{}.settling, stop_);
+                ports_.outage.wait_out(deadline, stop_);  // then the same ids again
             }
         }
     }
 
     const SweepPorts& ports_;
-    const sync::MediaMapping& mapping_;
+    const MediaMapping& mapping_;
     const std::stop_token& stop_;
     std::optional<ItemId> page_after_;
-    sync::KeyRange keys_;
+    KeyRange keys_;
     std::vector<ItemId> different_;
     SweepResult result_;
 };
 
 }  // namespace
 
-SweepResult sweep_versions(const SweepPorts& ports, const sync::MediaMapping& mapping,
+SweepResult sweep(const SweepPorts& ports, const MediaMapping& mapping,
                            const std::stop_token& stop) {
     return Sweep(ports, mapping, stop).run();
 }
 
-}  // namespace crossover::migrate
+}  // namespace crossover::sync

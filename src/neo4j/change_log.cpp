@@ -1,0 +1,120 @@
+#include "neo4j/change_log.h"
+
+#include <unordered_map>
+
+#include "core/error.h"
+#include "neo4j/cypher.h"
+
+namespace crossover::neo4j {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr const char* kConstraint =
+    "CREATE CONSTRAINT crossover_change_key IF NOT EXISTS FOR (c:EmbeddingChange) REQUIRE c.key IS UNIQUE";
+constexpr const char* kLeaseIndex =
+    "CREATE INDEX crossover_change_lease IF NOT EXISTS FOR (c:EmbeddingChange) ON (c.lease)";
+
+// Two statements: a test that stands in one statement with the first look may be answered from what that look
+// had read, before the lock.
+constexpr const char* kLockExpired =
+    "MATCH (c:EmbeddingChange) WHERE c.lease < timestamp() WITH c ORDER BY c.lease LIMIT $limit "
+    "SET c.touched_by = $owner RETURN c.key";
+constexpr const char* kClaimLocked =
+    "UNWIND $keys AS key MATCH (c:EmbeddingChange {key: key}) WHERE c.lease < timestamp() "
+    "SET c.owner = $owner, c.lease = timestamp() + $lease RETURN c.key, c.media_id";
+constexpr const char* kRetire =
+    "UNWIND $keys AS key MATCH (c:EmbeddingChange {key: key}) WHERE c.owner = $owner DELETE c";
+constexpr const char* kDepth =
+    "MATCH (c:EmbeddingChange) RETURN count(c), coalesce(timestamp() - min(c.created_at), 0)";
+
+class Retirement : public sync::Settlement {
+  public:
+    Retirement(bolt::Driver& driver, const std::string& database, const MediaQueries& queries,
+               const std::string& owner, const std::vector<ChangeEntry>& entries)
+        : driver_(driver), database_(database), queries_(queries), owner_(owner) {
+        for (const auto& entry : entries) keys_[entry.id].push_back(&entry.key);
+    }
+
+    std::vector<std::size_t> changed(std::span<const ItemId> ids, std::span<const sync::Presence> before,
+                                     Deadline deadline) override {
+        auto session = driver_.session({.database = database_, .fetch_size = -1, .timeout = deadline.remaining()});
+        return session.execute_write(
+            [&](bolt::Transaction& transaction) {
+                const auto after = read_presences(
+                    transaction.run(queries_.versions_by_id(), MediaQueries::ids_parameter(ids)), ids.size());
+                std::vector<std::size_t> changed;
+                bolt::List retired;
+                for (std::size_t i = 0; i < ids.size(); ++i) {
+                    if (after[i] != before[i]) {
+                        changed.push_back(i);
+                        continue;
+                    }
+                    const auto found = keys_.find(ids[i]);
+                    if (found == keys_.end()) continue;
+                    for (const auto* key : found->second) retired.push_back(*key);
+                }
+                if (!retired.empty()) {
+                    transaction.run(kRetire, {{"keys", std::move(retired)}, {"owner", owner_}}).consume();
+                }
+                return changed;
+            },
+            {.deadline = deadline});
+    }
+
+  private:
+    bolt::Driver& driver_;
+    const std::string& database_;
+    const MediaQueries& queries_;
+    const std::string& owner_;
+    std::unordered_map<ItemId, std::vector<const std::string*>> keys_;
+};
+
+}  // namespace
+
+ChangeLog::ChangeLog(bolt::Driver& driver, std::string database, const sync::MediaMapping& mapping,
+                     std::string owner)
+    : driver_(driver), database_(std::move(database)), queries_(mapping), owner_(std::move(owner)) {}
+
+void ChangeLog::prepare() {
+    auto session = driver_.session({.database = database_});
+    session.run(kConstraint).consume();
+    session.run(kLeaseIndex).consume();
+}
+
+std::vector<ChangeEntry> ChangeLog::claim(std::size_t limit) {
+    auto session = driver_.session({.database = database_, .fetch_size = -1, .timeout = 15s});
+    return session.execute_write([&](bolt::Transaction& transaction) {
+        bolt::List keys;
+        for (const auto& row : transaction
+                                   .run(kLockExpired, {{"limit", static_cast<std::int64_t>(limit)},
+                                                       {"owner", owner_}})
+                                   .collect()) {
+            keys.push_back(row[0]);
+        }
+        std::vector<ChangeEntry> claimed;
+        if (keys.empty()) return claimed;
+        const auto lease = std::chrono::milliseconds(kClaimLease).count();
+        for (const auto& row :
+             transaction.run(kClaimLocked, {{"keys", std::move(keys)}, {"owner", owner_}, {"lease", lease}})
+                 .collect()) {
+            auto id = to_item_id(row[1]);
+            if (id) claimed.push_back({text_of(row[0]), *std::move(id)});
+        }
+        return claimed;
+    });
+}
+
+std::unique_ptr<sync::Settlement> ChangeLog::settlement(const std::vector<ChangeEntry>& entries) {
+    return std::make_unique<Retirement>(driver_, database_, queries_, owner_, entries);
+}
+
+ChangeLog::Depth ChangeLog::depth(Deadline deadline) {
+    auto session = driver_.session(
+        {.database = database_, .access = bolt::AccessMode::read, .timeout = deadline.remaining()});
+    const auto row = session.run(kDepth).single();
+    return {integer_of(row[0]), static_cast<double>(integer_of(row[1])) / 1000};
+}
+
+}  // namespace crossover::neo4j

@@ -1,0 +1,45 @@
+#include "neo4j/cypher.h"
+
+namespace crossover::neo4j {
+
+std::string quote_name(const std::string& name) {
+    std::string quoted = "`";
+    for (std::size_t i = 0; i < name.size(); ++i) {
+        if (name[i] == '`') {
+            quoted += "``";
+        } else if (name[i] == '\\' && i + 1 < name.size() && name[i + 1] == 'u') {
+            // Cypher 5 reads \uXXXX anywhere in a query, before it looks for the closing backtick.
+            quoted += "\\u005C";
+        } else {
+            quoted += name[i];
+        }
+    }
+    return quoted + "`";
+}
+
+bolt::Value to_value(const ItemId& id) {
+    return std::visit([](const auto& value) { return bolt::Value(value); }, id);
+}
+
+std::optional<ItemId> to_item_id(const bolt::Value& value) {
+    if (const auto* text = value.get_if<std::string>()) return ItemId(*text);
+    if (const auto* number = value.get_if<std::int64_t>()) return ItemId(*number);
+    return std::nullopt;
+}
+
+std::string text_of(const bolt::Value& value) {
+    const auto* text = value.get_if<std::string>();
+    return text != nullptr ? *text : std::string();
+}
+
+std::int64_t integer_of(const bolt::Value& value) {
+    const auto* number = value.get_if<std::int64_t>();
+    return number != nullptr ? *number : 0;
+}
+
+double number_of(const bolt::Value& value) {
+    if (const auto* number = value.get_if<double>()) return *number;
+    return static_cast<double>(integer_of(value));
+}
+
+}  // namespace crossover::neo4j

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "bolt/value.h"
+#include "core/item_id.h"
+
+/// Small conversions between Cypher's values and ours.
+namespace crossover::neo4j {
+
+/// A label, property or type name, quoted for Cypher.
+std::string quote_name(const std::string& name);
+
+bolt::Value to_value(const ItemId& id);
+/// Empty where the value is neither a string nor an integer.
+std::optional<ItemId> to_item_id(const bolt::Value& value);
+/// Empty where the value is no string.
+std::string text_of(const bolt::Value& value);
+/// 0 where the value is no integer.
+std::int64_t integer_of(const bolt::Value& value);
+/// 0 where the value is no number.
+double number_of(const bolt::Value& value);
+
+}  // namespace crossover::neo4j
