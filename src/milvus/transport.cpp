@@ -62,7 +62,7 @@ grpc::ChannelArguments channel_arguments() {
     arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
     // A restarted server is found again soon; MIN bounds one attempt to connect, not the pause between two.
     arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
-    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5'000);
+    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 20'000);
     arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2'000);
     // The server allows pings every 5 s; a peer that vanished without a word is noticed within 20 s.
     arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
@@ -94,6 +94,21 @@ Transport::Transport(const ClientConfig& config) : database_(config.database) {
     }
 }
 
+Transport::Connection& Transport::next(Deadline deadline) {
+    const std::size_t turn = turn_++;
+    const auto in_turn = [&](std::size_t n) -> Connection& {
+        return connections_[(turn + n) % connections_.size()];
+    };
+    for (std::size_t n = 0; n < connections_.size(); ++n) {
+        if (in_turn(n).channel->GetState(true) != GRPC_CHANNEL_TRANSIENT_FAILURE) return in_turn(n);
+    }
+    // After a failure calls fail at once until the connection is back, and gRPC moves an attempt to connect on
+    // only while somebody polls, or every 5 s: the caller lends it a moment, or it may never get through.
+    const auto moment = std::min(deadline.remaining(), std::chrono::milliseconds(300));
+    in_turn(0).channel->WaitForConnected(gpr_time_from_millis(moment.count(), GPR_TIMESPAN));
+    return in_turn(0);
+}
+
 void Transport::prepare(grpc::ClientContext& context, Deadline deadline) const {
     // A time span, not a time of day: immune to steps of the wall clock.
     context.set_deadline(gpr_time_from_millis(deadline.remaining().count(), GPR_TIMESPAN));
@@ -107,10 +122,11 @@ void Transport::prepare(grpc::ClientContext& context, Deadline deadline) const {
 
 grpc::ByteBuffer Transport::ask_raw(const char* path, const grpc::ByteBuffer& request, Deadline deadline,
                                     const std::string& operation) {
+    Connection& connection = next(deadline);
     grpc::ClientContext context;
     prepare(context, deadline);
     grpc::CompletionQueue queue;
-    const auto call = next().generic->PrepareUnaryCall(&context, path, request, &queue);
+    const auto call = connection.generic->PrepareUnaryCall(&context, path, request, &queue);
     call->StartCall();
     grpc::ByteBuffer response;
     grpc::Status status;

@@ -53,10 +53,11 @@ class Transport {
     Response ask(grpc::Status (Service::Stub::*rpc)(grpc::ClientContext*, const Request&, Response*),
                  Request request, Deadline deadline, const std::string& operation) {
         if constexpr (requires { request.set_db_name(database_); }) request.set_db_name(database_);
+        Connection& connection = next(deadline);
         grpc::ClientContext context;
         prepare(context, deadline);
         Response response;
-        check((next().stub.get()->*rpc)(&context, request, &response), operation);
+        check((connection.stub.get()->*rpc)(&context, request, &response), operation);
         return response;
     }
 
@@ -73,7 +74,8 @@ class Transport {
         std::unique_ptr<grpc::GenericStub> generic;
     };
 
-    Connection& next() { return connections_[turn_++ % connections_.size()]; }
+    /// The next in turn that is not broken; where all are, the next gets a moment to connect.
+    Connection& next(Deadline deadline);
     void prepare(grpc::ClientContext& context, Deadline deadline) const;
     void check(const grpc::Status& status, const std::string& operation) const;
 

@@ -45,6 +45,8 @@ class TcpProxy {
     std::uint16_t port() const { return port_; }
     /// Bytes that came back from the target.
     std::uint64_t received() const { return received_; }
+    /// While refusing, new connections are closed at once.
+    void refuse(bool refusing) { refusing_ = refusing; }
     /// Ends all connections there are; new ones are forwarded.
     void cut() {
         std::lock_guard lock(mutex_);
@@ -64,6 +66,10 @@ class TcpProxy {
         while (!stopping_) {
             const int client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
             if (client < 0) continue;
+            if (refusing_) {
+                ::close(client);
+                continue;
+            }
             const int target = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
             const sockaddr_in address = loopback(target_port_);
             if (::connect(target, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
@@ -114,6 +120,7 @@ class TcpProxy {
     int listener_ = -1;
     std::uint16_t port_ = 0;
     std::atomic<bool> stopping_ = false;
+    std::atomic<bool> refusing_ = false;
     std::atomic<std::uint64_t> received_ = 0;
     std::thread acceptor_;
     std::vector<std::thread> forwarders_;

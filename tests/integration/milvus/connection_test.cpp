@@ -5,7 +5,10 @@
 
 #include <atomic>
 
+#include "core/retry.h"
 #include "fixture.h"
+#include "milvus/endpoint.h"
+#include "support/tcp_proxy.h"
 
 namespace crossover::milvus::test {
 namespace {
@@ -104,6 +107,34 @@ TEST(MilvusConnection, AnotherServerIsAProtocolError) {
     const OtherServer redis("-ERR unknown command\r\n");
     wrong.uri = redis.uri();
     EXPECT_EQ(check(wrong, message), ErrorKind::protocol) << message;
+}
+
+TEST(MilvusConnection, AServerThatComesBackIsFoundAgain) {
+    const Endpoint server = parse_endpoint(config().uri);
+    crossover::test::TcpProxy proxy(server.port);
+    auto through_proxy = config();
+    through_proxy.uri = "http://127.0.0.1:" + std::to_string(proxy.port());
+    Client client(through_proxy);
+    for (int round = 0; round < 3; ++round) {
+        client.version(soon());
+        proxy.refuse(true);
+        proxy.cut();
+        Backoff backoff(std::chrono::milliseconds(100), std::chrono::seconds(2));
+        const auto ask = [&] {
+            try {
+                client.version(soon());
+                return true;
+            } catch (const Error& error) {
+                EXPECT_EQ(error.kind(), ErrorKind::unreachable) << error.what();
+                sleep_for(backoff.next(), {});
+                return false;
+            }
+        };
+        for (int call = 0; call < 6; ++call) EXPECT_FALSE(ask());
+        proxy.refuse(false);
+        int calls = 1;
+        while (!ask()) ASSERT_LT(++calls, 5) << "round " << round;
+    }
 }
 
 TEST(MilvusConnection, APassedDeadlineIsATimeout) {
