@@ -1,16 +1,14 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <deque>
 #include <functional>
 #include <initializer_list>
-#include <map>
-#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "core/config.h"
+#include "setting_flags.h"
 
 namespace crossover::cli {
 
@@ -43,14 +41,8 @@ class Command {
 
   private:
     friend class CommandLine;
-    struct Flag {
-        const SettingKey* key;
-        CLI::Option* option;
-    };
-    std::vector<Flag> flags_;
-    std::string config_file_;
+    SettingFlags flags_;
     std::string output_ = "text";
-    std::deque<std::string> values_;  ///< of flags_; must not move
 };
 
 /// Reads the arguments. Errors are Error(usage) with the nearest known flag or command.
@@ -69,8 +61,5 @@ class CommandLine {
     CLI::App app_;
     std::vector<std::unique_ptr<Command>> commands_;
 };
-
-/// The exit codes, as help shows them.
-extern const char* const kExitCodesHelp;
 
 }  // namespace crossover::cli

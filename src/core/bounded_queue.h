@@ -27,16 +27,30 @@ class BoundedQueue {
         return true;
     }
 
+    /// Never waits: false when the queue is full or closed; `value` is then lost.
+    bool try_push(T value) {
+        {
+            std::lock_guard lock(mutex_);
+            if (closed_ || items_.size() >= capacity_) return false;
+            items_.push_back(std::move(value));
+        }
+        available_.notify_one();
+        return true;
+    }
+
+    /// Never waits: empty when there is nothing.
+    std::optional<T> try_pop() {
+        std::unique_lock lock(mutex_);
+        if (items_.empty()) return std::nullopt;
+        return take_first(lock);
+    }
+
     /// Waits for an element. Empty when the queue is closed and drained, or `stop` was requested.
     std::optional<T> pop(const std::stop_token& stop = {}) {
         std::unique_lock lock(mutex_);
         available_.wait(lock, stop, [&] { return closed_ || !items_.empty(); });
         if (items_.empty()) return std::nullopt;
-        std::optional<T> value(std::move(items_.front()));
-        items_.pop_front();
-        lock.unlock();
-        room_.notify_one();
-        return value;
+        return take_first(lock);
     }
 
     /// No more elements will come; what is queued can still be taken.
@@ -55,6 +69,14 @@ class BoundedQueue {
     }
 
   private:
+    std::optional<T> take_first(std::unique_lock<std::mutex>& lock) {
+        std::optional<T> value(std::move(items_.front()));
+        items_.pop_front();
+        lock.unlock();
+        room_.notify_one();
+        return value;
+    }
+
     const std::size_t capacity_;
     mutable std::mutex mutex_;
     std::condition_variable_any room_;

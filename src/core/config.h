@@ -43,6 +43,15 @@ struct Settings {
     std::string checkpoint_file = "/tmp/migration_checkpoint.json";
     std::string quarantine_file = "migration_quarantine.ndjson";
     std::string metrics_address;  ///< host:port; empty = no metrics are served
+
+    std::string storage_mode = "neo4j_only";
+    double shadow_share = 0.1;               ///< of answers compared in shadow_milvus, 0 to 1
+    std::int64_t outbox_alarm = 100'000;     ///< entries
+    std::int64_t anti_entropy_secs = 3'600;  ///< between two looks at all ids
+    std::string listen = "127.0.0.1:8080";   ///< host:port
+    std::string service_token;               ///< clients must bear it; empty = nobody need
+    std::string tls_certificate_file;        ///< PEM chain; empty = no TLS
+    std::string tls_key_file;                ///< PEM
 };
 
 /// One setting: its names in the three sources, what it means, which values it takes.

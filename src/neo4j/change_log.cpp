@@ -39,7 +39,8 @@ class Retirement : public sync::Settlement {
 
     std::vector<std::size_t> changed(std::span<const ItemId> ids, std::span<const sync::Presence> before,
                                      Deadline deadline) override {
-        auto session = driver_.session({.database = database_, .fetch_size = -1, .timeout = deadline.remaining()});
+        auto session =
+            driver_.session({.database = database_, .fetch_size = -1, .timeout = deadline.remaining()});
         return session.execute_write(
             [&](bolt::Transaction& transaction) {
                 const auto after = read_presences(
@@ -87,10 +88,9 @@ std::vector<ChangeEntry> ChangeLog::claim(std::size_t limit) {
     auto session = driver_.session({.database = database_, .fetch_size = -1, .timeout = 15s});
     return session.execute_write([&](bolt::Transaction& transaction) {
         bolt::List keys;
-        for (const auto& row : transaction
-                                   .run(kLockExpired, {{"limit", static_cast<std::int64_t>(limit)},
-                                                       {"owner", owner_}})
-                                   .collect()) {
+        for (const auto& row :
+             transaction.run(kLockExpired, {{"limit", static_cast<std::int64_t>(limit)}, {"owner", owner_}})
+                 .collect()) {
             keys.push_back(row[0]);
         }
         std::vector<ChangeEntry> claimed;

@@ -21,10 +21,10 @@ struct ChangeEntry {
     friend bool operator==(const ChangeEntry&, const ChangeEntry&) = default;
 };
 
-/// The outbox of one engine process: `(:EmbeddingChange {key, media_id, version, op, created_at, owner, lease})`,
-/// made in the transaction of the change itself (see MediaWriter). Whoever has made or claimed an entry may
-/// bring its id to Milvus until the entry's lease ends, by Neo4j's clock; then anybody may claim it, having
-/// waited out what the former owner may have left on its way. Only its owner retires it.
+/// The outbox of one engine process: `(:EmbeddingChange {key, media_id, version, op, created_at, owner,
+/// lease})`, made in the transaction of the change itself (see MediaWriter). Whoever has made or claimed an
+/// entry may bring its id to Milvus until the entry's lease ends, by Neo4j's clock; then anybody may claim
+/// it, having waited out what the former owner may have left on its way. Only its owner retires it.
 ///
 /// Thread-safe. Calls throw crossover::Error.
 class ChangeLog {
@@ -45,8 +45,8 @@ class ChangeLog {
     std::vector<ChangeEntry> claim(std::size_t limit);
 
     /// The last look of a sync() for these entries: in one write transaction reads the versions of ids and
-    /// retires the entries of those that are unchanged, as far as this process still owns them. `entries` must
-    /// outlive it; may hold several of one id.
+    /// retires the entries of those that are unchanged, as far as this process still owns them. `entries`
+    /// must outlive it; may hold several of one id.
     std::unique_ptr<sync::Settlement> settlement(const std::vector<ChangeEntry>& entries);
 
     struct Depth {

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+
+#include "embeddings/collection.h"
+#include "search/searcher.h"
+
+namespace crossover::embeddings {
+
+/// The condition as a boolean expression of Milvus; empty for none. Texts are quoted.
+std::string to_expression(const search::Filter& filter);
+
+/// The nearest items out of the collection's HNSW index. Bounded consistency: what was written in the last
+/// moments may be missing.
+class MilvusSearcher : public search::Searcher {
+  public:
+    /// All must outlive the searcher.
+    MilvusSearcher(milvus::Client& client, const Collection& collection, const sync::MediaMapping& mapping);
+
+    std::vector<search::Neighbour> nearest(const search::Query& query, Deadline deadline) override;
+
+  private:
+    milvus::Client& client_;
+    const Collection& collection_;
+    std::vector<std::string> properties_;
+};
+
+}  // namespace crossover::embeddings

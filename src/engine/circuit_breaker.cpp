@@ -1,0 +1,43 @@
+#include "engine/circuit_breaker.h"
+
+#include <algorithm>
+
+namespace crossover::engine {
+
+bool CircuitBreaker::admits(Clock::time_point now) {
+    std::lock_guard lock(mutex_);
+    if (!open_) return true;
+    if (trying_ || now < try_at_) return false;
+    trying_ = true;
+    return true;
+}
+
+void CircuitBreaker::succeeded() {
+    std::lock_guard lock(mutex_);
+    failures_ = 0;
+    open_ = trying_ = false;
+    pause_ = {};
+}
+
+void CircuitBreaker::failed(Clock::time_point now) {
+    std::lock_guard lock(mutex_);
+    if (!open_ && ++failures_ < settings_.failures) return;
+    // Calls that were under way when it opened do not lengthen the pause.
+    if (open_ && !trying_) return;
+    open_ = true;
+    trying_ = false;
+    pause_ = pause_.count() == 0 ? settings_.first_pause : std::min(2 * pause_, settings_.longest_pause);
+    try_at_ = now + pause_;
+}
+
+void CircuitBreaker::undecided() {
+    std::lock_guard lock(mutex_);
+    trying_ = false;
+}
+
+bool CircuitBreaker::closed() const {
+    std::lock_guard lock(mutex_);
+    return !open_;
+}
+
+}  // namespace crossover::engine

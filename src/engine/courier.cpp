@@ -1,0 +1,103 @@
+#include "engine/courier.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "core/error.h"
+#include "core/logging.h"
+#include "sync/sync.h"
+
+namespace crossover::engine {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::size_t kQueueCapacity = 10'000;
+constexpr std::size_t kBatchEntries = 128;
+/// A lease ends this much earlier for its owner than for the others, whose clock is Neo4j's.
+constexpr std::chrono::seconds kLeaseMargin = 3s;
+constexpr std::chrono::seconds kWriteTimeout = 5s;
+
+}  // namespace
+
+std::size_t deliver(const SyncPorts& ports, const std::vector<neo4j::ChangeEntry>& entries, Deadline limit) {
+    std::vector<ItemId> ids;
+    std::unordered_set<ItemId> seen;
+    for (const auto& entry : entries) {
+        if (seen.insert(entry.id).second) ids.push_back(entry.id);
+    }
+    const auto settlement = ports.log.settlement(entries);
+    sync::SyncLimits limits{.source_deadline = 10s,
+                            .write_deadline = Deadline::after(kWriteTimeout).earlier(limit),
+                            .settlement = settlement.get()};
+    try {
+        const auto outcome = sync::sync(ports.source, ports.target, ports.mapping, ids, limits);
+        ports.breaker.succeeded();
+        const std::unordered_set<ItemId> moving(outcome.still_moving.begin(), outcome.still_moving.end());
+        return entries.size() -
+               static_cast<std::size_t>(std::count_if(entries.begin(), entries.end(), [&](const auto& entry) {
+                   return moving.contains(entry.id);
+               }));
+    } catch (const Error& error) {
+        if (error.system() == System::milvus) {
+            ports.breaker.failed();
+            log_event(
+                LogLevel::warning, "milvus_error",
+                {{"kind", to_string(error.kind())}, {"code", error.native_code()}, {"error", error.what()}});
+        } else {
+            ports.breaker.undecided();
+        }
+        ports.metrics.error(error.system(), error.kind());
+        throw;
+    }
+}
+
+Courier::Courier(SyncPorts ports, int threads) : ports_(std::move(ports)), queue_(kQueueCapacity) {
+    for (int i = 0; i < threads; ++i) {
+        threads_.emplace_back([this](const std::stop_token& stop) { run(stop); });
+    }
+}
+
+Courier::~Courier() {
+    queue_.close();
+    for (auto& thread : threads_) thread.request_stop();
+}
+
+void Courier::accept(Delivery delivery) {
+    if (!queue_.try_push(std::move(delivery))) ports_.metrics.dual_write("deferred", 1);
+}
+
+void Courier::run(const std::stop_token& stop) {
+    while (auto first = queue_.pop(stop)) {
+        std::vector<neo4j::ChangeEntry> entries;
+        Deadline limit = ports_.heartbeat_limit();
+        for (std::optional<Delivery> next = std::move(first); next; next = queue_.try_pop()) {
+            const Deadline mine = Deadline::at(next->lease_end.point() - kLeaseMargin);
+            if (mine.passed()) {
+                ports_.metrics.dual_write("deferred", 1);
+            } else {
+                entries.push_back(std::move(next->entry));
+                limit = limit.earlier(mine);
+            }
+            if (entries.size() == kBatchEntries) break;
+        }
+        const auto count = static_cast<std::int64_t>(entries.size());
+        if (entries.empty()) continue;
+        if (limit.passed() || !ports_.breaker.admits()) {
+            ports_.metrics.dual_write("deferred", count);
+            continue;
+        }
+        try {
+            const auto retired = static_cast<std::int64_t>(deliver(ports_, entries, limit));
+            ports_.metrics.dual_write("success", retired);
+            if (retired < count) ports_.metrics.dual_write("moved", count - retired);
+        } catch (const Error& error) {
+            ports_.metrics.dual_write("failure", count);
+            log_event(LogLevel::warning, "dual_write",
+                      {{"result", "failure"}, {"entries", count}, {"error", error.what()}});
+        }
+    }
+}
+
+}  // namespace crossover::engine

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include "core/bounded_queue.h"
+#include "core/deadline.h"
+#include "engine/circuit_breaker.h"
+#include "engine/metrics.h"
+#include "neo4j/change_log.h"
+#include "sync/source_store.h"
+#include "sync/vector_store.h"
+
+namespace crossover::engine {
+
+/// A committed change whose entry is this process's own until `lease_end`.
+struct Delivery {
+    neo4j::ChangeEntry entry;
+    Deadline lease_end;
+};
+
+/// What it takes to bring ids to Milvus. All must outlive those who use it.
+struct SyncPorts {
+    sync::SourceStore& source;
+    sync::VectorStore& target;
+    neo4j::ChangeLog& log;
+    const sync::MediaMapping& mapping;
+    CircuitBreaker& breaker;
+    Metrics& metrics;
+    /// Until when the others count this process as living: no write to Milvus may have a later deadline.
+    std::function<Deadline()> heartbeat_limit;
+};
+
+/// Syncs the ids of these entries and retires the entries, all within `limit`. Returns how many were retired;
+/// others changed meanwhile and keep their entry. Throws what sync() throws, counted and logged, and tells
+/// the breaker.
+std::size_t deliver(const SyncPorts& ports, const std::vector<neo4j::ChangeEntry>& entries, Deadline limit);
+
+/// Brings changes to Milvus right after their commit, in threads of its own, so that requests need not wait.
+/// What it can't deliver keeps its entry in the outbox, for the reconciler. Thread-safe.
+class Courier {
+  public:
+    Courier(SyncPorts ports, int threads);
+    /// Ends after the deliveries under way.
+    ~Courier();
+
+    /// Never waits: what does not fit the queue is left to the reconciler.
+    void accept(Delivery delivery);
+
+  private:
+    void run(const std::stop_token& stop);
+
+    SyncPorts ports_;
+    BoundedQueue<Delivery> queue_;
+    std::vector<std::jthread> threads_;
+};
+
+}  // namespace crossover::engine

@@ -1,0 +1,355 @@
+#include "engine/engine.h"
+
+#include <fmt/format.h>
+
+#include <random>
+
+#include "core/error.h"
+#include "core/logging.h"
+#include "core/retry.h"
+#include "engine/anti_entropy.h"
+#include "engine/courier.h"
+#include "engine/mode_gate.h"
+#include "engine/reconciler.h"
+#include "engine/shadow.h"
+#include "engine/target.h"
+#include "neo4j/inventory.h"
+#include "neo4j/media_store.h"
+#include "neo4j/neo4j_searcher.h"
+#include "neo4j/replicas.h"
+
+namespace crossover::engine {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+constexpr int kCouriers = 2;
+constexpr auto kBeatTimeout = 5s;
+
+std::string new_replica_id() {
+    std::random_device random;
+    return fmt::format("engine-{:08x}{:08x}", random(), random());
+}
+
+Error milvus_away() {
+    return Error(
+        System::milvus, ErrorKind::unavailable,
+        "Milvus has not answered lately and is not asked for a moment. In hybrid mode no other store "
+        "answers searches: bring Milvus back, or turn STORAGE_MODE to shadow_milvus.");
+}
+
+}  // namespace
+
+struct Engine::State {
+    State(bolt::Driver& driver_in, milvus::Client* client, EngineConfig config_in)
+        : config(std::move(config_in)),
+          replica(new_replica_id()),
+          driver(driver_in),
+          gate(config.mode),
+          heartbeat(driver, config.database, replica),
+          log(driver, config.database, config.mapping, replica),
+          writer(driver, config.database, config.mapping, replica),
+          source(driver, config.database, config.mapping, true),
+          neo4j_searcher(driver, config.database, config.mapping) {
+        log.prepare();
+        if (client != nullptr) target = std::make_unique<Target>(*client, config.collection, config.mapping);
+    }
+
+    EngineConfig config;
+    const std::string replica;
+    bolt::Driver& driver;
+    Metrics metrics;
+    ModeGate gate;
+    std::mutex turning;
+    /// What the heartbeat says: behind the gate or ahead of it, as is safe.
+    std::atomic<StorageMode> reported{StorageMode::neo4j_only};
+    neo4j::Heartbeat heartbeat;
+    neo4j::ChangeLog log;
+    neo4j::MediaWriter writer;
+    neo4j::MediaStore source;
+    neo4j::Neo4jSearcher neo4j_searcher;
+    CircuitBreaker delivering;  ///< writes to Milvus
+    CircuitBreaker searching;   ///< a Milvus that takes writes may yet be unable to search, and the reverse
+    std::unique_ptr<Target> target;
+    std::unique_ptr<Courier> courier;
+    std::unique_ptr<Reconciler> reconciler;
+    std::unique_ptr<ShadowComparison> shadow;
+    std::unique_ptr<AntiEntropy> anti_entropy;
+    std::jthread beating;
+    std::jthread preparing;
+
+    SyncPorts ports() {
+        return {
+            source, *target, log, config.mapping, delivering, metrics, [this] { return heartbeat.limit(); }};
+    }
+
+    /// A request's writes end before the other replicas may take this one for dead.
+    Deadline write_deadline() const {
+        return Deadline::after(config.write_timeout).earlier(heartbeat.limit());
+    }
+
+    void start() {
+        heartbeat.bury_the_dead(Deadline::after(30s));
+        if (!captures(config.mode)) begin_epoch();
+        report(config.mode);
+        metrics.storage_mode(config.mode);
+        if (target) {
+            courier = std::make_unique<Courier>(ports(), kCouriers);
+            reconciler = std::make_unique<Reconciler>(
+                ports(), [this](Deadline deadline) { target->probe(deadline); },
+                Reconciler::Settings{.alarm_depth = config.outbox_alarm_depth});
+            shadow = std::make_unique<ShadowComparison>(neo4j_searcher, metrics, config.shadow_share);
+            anti_entropy = std::make_unique<AntiEntropy>(
+                driver, config.database, source, *target, config.mapping, metrics,
+                [this] { return captures(gate.mode()); }, [this] { return heartbeat.limit(); },
+                config.anti_entropy_every);
+            preparing = std::jthread([this](const std::stop_token& stop) { keep_searchable(stop); });
+        }
+        beating = std::jthread([this](const std::stop_token& stop) { keep_beating(stop); });
+    }
+
+    void begin_epoch() { neo4j::begin_capture_epoch(driver, config.database, Deadline::after(30s)); }
+
+    void report(StorageMode mode) {
+        reported = mode;
+        heartbeat.beat(to_string(mode), Deadline::after(30s));
+    }
+
+    void keep_beating(const std::stop_token& stop) {
+        while (sleep_for(neo4j::Heartbeat::kEvery, stop)) {
+            try {
+                heartbeat.beat(to_string(reported.load()), Deadline::after(kBeatTimeout));
+            } catch (const Error& error) {
+                metrics.error(error.system(), error.kind());
+                log_event(LogLevel::warning, "heartbeat", {{"result", "failure"}, {"error", error.what()}});
+            }
+        }
+    }
+
+    /// In modes that search Milvus, sees to it that the collection has its index and is loaded.
+    void keep_searchable(const std::stop_token& stop) {
+        while (sleep_for(1s, stop)) {
+            if (!searches_milvus(gate.mode())) continue;
+            try {
+                if (!target->ready_for_search(Deadline::after(5s))) {
+                    log_event(LogLevel::info, "milvus_index", {{"state", "building and loading"}});
+                    target->prepare_for_search(config.index, stop);
+                    log_event(LogLevel::info, "milvus_index", {{"state", "loaded"}});
+                }
+            } catch (const Error& error) {
+                metrics.error(error.system(), error.kind());
+                log_event(LogLevel::warning, "milvus_error",
+                          {{"kind", to_string(error.kind())}, {"error", error.what()}});
+                sleep_for(5s, stop);
+            }
+        }
+    }
+
+    Answer search_neo4j(const search::Query& query, Deadline deadline) {
+        const auto from = Clock::now();
+        Answer answer{"neo4j", neo4j_searcher.nearest(query, deadline)};
+        metrics.search("neo4j", Clock::now() - from);
+        return answer;
+    }
+
+    /// Asks Milvus, unless it is known not to answer.
+    template <class Ask>
+    auto ask_milvus(Ask&& ask) {
+        if (!searching.admits()) throw milvus_away();
+        try {
+            auto answer = ask();
+            searching.succeeded();
+            return answer;
+        } catch (const Error& error) {
+            metrics.error(error.system(), error.kind());
+            // A refusal is an answer: Milvus lives.
+            if (error.kind() == ErrorKind::rejected || error.kind() == ErrorKind::too_large) {
+                searching.succeeded();
+            } else {
+                searching.failed();
+                log_event(LogLevel::warning, "milvus_error",
+                          {{"kind", to_string(error.kind())},
+                           {"code", error.native_code()},
+                           {"error", error.what()}});
+            }
+            throw;
+        }
+    }
+
+    Answer search_milvus(const search::Query& query, Deadline deadline) {
+        return ask_milvus([&] {
+            const auto from = Clock::now();
+            Answer answer{"milvus", target->nearest(query, deadline)};
+            metrics.search("milvus", Clock::now() - from);
+            return answer;
+        });
+    }
+
+    Answer search(const search::Query& query, StorageMode mode, Deadline deadline) {
+        if (!searches_milvus(mode)) return search_neo4j(query, deadline);
+        if (mode == StorageMode::hybrid) return search_milvus(query, deadline);
+        try {
+            auto answer =
+                search_milvus(query, deadline.earlier(Deadline::after(config.milvus_share_of_search)));
+            shadow->consider(query, answer.neighbours);
+            return answer;
+        } catch (const Error&) {
+            metrics.search_fallback();
+            return search_neo4j(query, deadline);
+        }
+    }
+
+    std::optional<std::vector<float>> vector_of(const ItemId& id, StorageMode mode, Deadline deadline) {
+        if (mode == StorageMode::hybrid) {
+            return ask_milvus([&] { return target->vector_of(id, deadline); });
+        }
+        const auto item = writer.read(id, deadline);
+        if (!item || !item->embedding) return std::nullopt;
+        return std::vector<float>(item->embedding->begin(), item->embedding->end());
+    }
+
+    void deliver_later(const neo4j::Written& written) {
+        if (written.entry && courier) courier->accept({*written.entry, written.lease_end});
+    }
+};
+
+Engine::Engine(bolt::Driver& driver, milvus::Client* client, EngineConfig config) {
+    if (client == nullptr && config.mode != StorageMode::neo4j_only) {
+        throw Error(
+            System::config, ErrorKind::usage,
+            fmt::format("STORAGE_MODE {} needs Milvus: set MILVUS_URI (such as http://localhost:19530).",
+                        to_string(config.mode)));
+    }
+    state_ = std::make_unique<State>(driver, client, std::move(config));
+    state_->start();
+}
+
+Engine::~Engine() {
+    state_->beating = {};
+    state_->preparing = {};
+    state_->anti_entropy.reset();
+    state_->reconciler.reset();
+    state_->courier.reset();
+    state_->shadow.reset();
+    try {
+        state_->heartbeat.withdraw(Deadline::after(3s));
+    } catch (const Error& error) {
+        log_event(LogLevel::warning, "heartbeat", {{"result", "not withdrawn"}, {"error", error.what()}});
+    }
+}
+
+neo4j::Written Engine::put(const neo4j::MediaItem& item) {
+    const auto passage = state_->gate.enter();
+    const auto capture = captures(passage.mode()) ? neo4j::Capture::on : neo4j::Capture::off;
+    auto written = state_->writer.put(item, capture, state_->write_deadline());
+    state_->deliver_later(written);
+    return written;
+}
+
+std::optional<neo4j::Written> Engine::erase(const ItemId& id) {
+    const auto passage = state_->gate.enter();
+    const auto capture = captures(passage.mode()) ? neo4j::Capture::on : neo4j::Capture::off;
+    auto written = state_->writer.erase(id, capture, state_->write_deadline());
+    if (written) state_->deliver_later(*written);
+    return written;
+}
+
+std::optional<neo4j::MediaItem> Engine::read(const ItemId& id) {
+    const auto passage = state_->gate.enter();
+    return state_->writer.read(id, Deadline::after(state_->config.search_timeout));
+}
+
+Answer Engine::search(const search::Query& query) {
+    const auto passage = state_->gate.enter();
+    return state_->search(query, passage.mode(), Deadline::after(state_->config.search_timeout));
+}
+
+std::optional<Answer> Engine::similar(const ItemId& id, std::size_t k, const search::Filter& filter) {
+    const auto passage = state_->gate.enter();
+    const auto deadline = Deadline::after(state_->config.search_timeout);
+    const auto vector = state_->vector_of(id, passage.mode(), deadline);
+    if (!vector) return std::nullopt;
+    auto answer = state_->search({*vector, k + 1, filter}, passage.mode(), deadline);
+    std::erase_if(answer.neighbours, [&](const auto& neighbour) { return neighbour.id == id; });
+    if (answer.neighbours.size() > k) answer.neighbours.resize(k);
+    return answer;
+}
+
+StorageMode Engine::mode() const {
+    return state_->gate.mode();
+}
+
+void Engine::turn(StorageMode mode) {
+    State& state = *state_;
+    std::lock_guard turn(state.turning);
+    const StorageMode former = state.gate.mode();
+    if (former == mode) return;
+    if (!state.target && mode != StorageMode::neo4j_only) {
+        throw Error(System::config, ErrorKind::usage,
+                    fmt::format("{} needs Milvus, and MILVUS_URI is not set. Set it and restart; the mode is "
+                                "still {}.",
+                                to_string(mode), to_string(former)));
+    }
+    try {
+        if (captures(mode)) {
+            // Reported only when the last request of the former mode has ended.
+            state.gate.turn(mode);
+            if (!captures(former)) state.begin_epoch();
+            state.report(mode);
+        } else {
+            // Everybody knows before the first change goes uncaptured.
+            state.begin_epoch();
+            state.report(mode);
+            state.gate.turn(mode);
+        }
+    } catch (const Error&) {
+        state.gate.turn(former);
+        state.reported = former;
+        throw;
+    }
+    state.metrics.storage_mode(mode);
+    log_event(LogLevel::info, "storage_mode", {{"from", to_string(former)}, {"to", to_string(mode)}});
+}
+
+Readiness Engine::readiness() {
+    State& state = *state_;
+    if (state.heartbeat.limit().passed()) {
+        return {false, "Neo4j has not taken this replica's heartbeat lately."};
+    }
+    if (state.gate.mode() == StorageMode::hybrid) {
+        try {
+            if (!state.target->ready_for_search(Deadline::after(2s))) {
+                return {false, "Milvus has not loaded the collection yet; hybrid mode needs it."};
+            }
+        } catch (const Error& error) {
+            return {false, error.what()};
+        }
+    }
+    return {true, {}};
+}
+
+Status Engine::status() {
+    State& state = *state_;
+    Status status{
+        state.replica, state.gate.mode(), state.delivering.closed() && state.searching.closed(), {}, 0};
+    try {
+        const auto depth = state.log.depth(Deadline::after(2s));
+        status.outbox_depth = depth.entries;
+        status.outbox_oldest_seconds = depth.oldest_seconds;
+    } catch (const Error& error) {
+        state.metrics.error(error.system(), error.kind());
+    }
+    return status;
+}
+
+Metrics& Engine::metrics() {
+    return state_->metrics;
+}
+
+const sync::MediaMapping& Engine::mapping() const {
+    return state_->config.mapping;
+}
+
+}  // namespace crossover::engine

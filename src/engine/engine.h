@@ -1,0 +1,90 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bolt/driver.h"
+#include "engine/metrics.h"
+#include "engine/storage_mode.h"
+#include "milvus/client.h"
+#include "neo4j/media_writer.h"
+#include "search/searcher.h"
+#include "sync/mapping.h"
+
+namespace crossover::engine {
+
+struct EngineConfig {
+    std::string database;
+    std::string collection;  ///< alias
+    sync::MediaMapping mapping;
+    milvus::IndexSpec index;
+    StorageMode mode = StorageMode::neo4j_only;
+    double shadow_share = 0.1;  ///< of answers compared in shadow_milvus
+    std::int64_t outbox_alarm_depth = 100'000;
+    /// Between two looks at all ids and versions of both stores (DESIGN section 4, rule 7).
+    std::chrono::seconds anti_entropy_every{3'600};
+    std::chrono::milliseconds write_timeout{10'000};
+    std::chrono::milliseconds search_timeout{2'000};
+    /// What Milvus may take of it in shadow_milvus, so that Neo4j has the rest.
+    std::chrono::milliseconds milvus_share_of_search{500};
+};
+
+struct Answer {
+    std::string_view source;  ///< "milvus" or "neo4j"
+    std::vector<search::Neighbour> neighbours;
+};
+
+struct Readiness {
+    bool ready = false;
+    std::string why;  ///< for a person, where not
+};
+
+struct Status {
+    std::string replica;
+    StorageMode mode = StorageMode::neo4j_only;
+    bool milvus_asked = false;                 ///< the circuit breaker is closed
+    std::optional<std::int64_t> outbox_depth;  ///< empty where Neo4j does not answer
+    double outbox_oldest_seconds = 0;
+};
+
+/// The recommender's storage while it moves: what each mode means for reads and writes, and the threads that
+/// keep Milvus equal to Neo4j behind them.
+///
+/// Thread-safe. Calls throw crossover::Error; of `hybrid` also `unavailable` of Milvus while it does not
+/// answer.
+class Engine {
+  public:
+    /// Neo4j must be reachable. `client` null = no Milvus, and only neo4j_only; driver and client must
+    /// outlive the engine.
+    Engine(bolt::Driver& driver, milvus::Client* client, EngineConfig config);
+    /// Lets deliveries under way end and gives up the place among the replicas.
+    ~Engine();
+
+    neo4j::Written put(const neo4j::MediaItem& item);
+    std::optional<neo4j::Written> erase(const ItemId& id);
+    std::optional<neo4j::MediaItem> read(const ItemId& id);
+    Answer search(const search::Query& query);
+    /// Nearest to the item, never itself. Empty where there is no such item, or it has no embedding.
+    std::optional<Answer> similar(const ItemId& id, std::size_t k, const search::Filter& filter);
+
+    StorageMode mode() const;
+    /// Returns when every request is in the new mode, and the other replicas and `migrate` can see it. One at
+    /// a time. Throws `usage` where the mode needs a Milvus and none is configured, or what Neo4j says; then
+    /// nothing has changed.
+    void turn(StorageMode mode);
+
+    Readiness readiness();
+    Status status();
+    Metrics& metrics();
+    const sync::MediaMapping& mapping() const;
+
+  private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace crossover::engine

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/error.h"
+#include "engine/storage_mode.h"
+#include "search/comparison.h"
+
+namespace crossover::engine {
+
+/// Everything the engine counts, named as operators know it (prefix `crossover_`). Thread-safe.
+class Metrics {
+  public:
+    Metrics();
+    ~Metrics();
+
+    using Duration = std::chrono::steady_clock::duration;
+
+    void http_request(std::string_view route, std::string_view method, unsigned status, Duration took);
+    void search(std::string_view store, Duration took);
+    void search_fallback();
+    /// "success", "failure", "deferred" (left to the reconciler without trying), "moved" (changed again
+    /// meanwhile).
+    void dual_write(std::string_view result, std::int64_t entries);
+    void reconciled(std::int64_t entries);
+    void repaired(std::int64_t rows);
+    void error(System system, ErrorKind kind);
+    void compared(const search::Agreement& agreement);
+    void comparison_skipped();
+    void outbox(std::int64_t entries, double oldest_seconds);
+    void storage_mode(StorageMode mode);
+    void milvus_up(bool up);
+
+    /// In the text format of Prometheus.
+    std::string text() const;
+
+  private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace crossover::engine

@@ -1,0 +1,87 @@
+#include "engine/reconciler.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/logging.h"
+#include "core/retry.h"
+
+namespace crossover::engine {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::size_t kClaimed = 2'000;
+constexpr std::size_t kAtOnce = 500;
+/// See the courier's: the lease is Neo4j's to end.
+constexpr std::chrono::seconds kLeaseMargin = 5s;
+
+}  // namespace
+
+Reconciler::Reconciler(SyncPorts ports, std::function<void(Deadline)> probe, Settings settings)
+    : ports_(std::move(ports)),
+      probe_(std::move(probe)),
+      settings_(settings),
+      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+void Reconciler::run(const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+        bool busy = false;
+        try {
+            report_depth();
+            busy = reconcile_once(stop);
+        } catch (const Error& error) {
+            log_event(LogLevel::warning, "reconcile", {{"result", "failure"}, {"error", error.what()}});
+        }
+        if (!busy) sleep_for(settings_.every, stop);
+    }
+}
+
+void Reconciler::report_depth() {
+    const auto depth = ports_.log.depth(Deadline::after(5s));
+    ports_.metrics.outbox(depth.entries, depth.oldest_seconds);
+    ports_.metrics.milvus_up(ports_.breaker.closed());
+    const bool alarm = depth.entries > settings_.alarm_depth;
+    if (alarm && !alarmed_) {
+        log_event(LogLevel::error, "outbox_alarm",
+                  {{"depth", depth.entries},
+                   {"limit", settings_.alarm_depth},
+                   {"oldest_seconds", depth.oldest_seconds},
+                   {"advice", "nothing is dropped; find out why Milvus does not take the changes"}});
+    }
+    alarmed_ = alarm;
+}
+
+bool Reconciler::reconcile_once(const std::stop_token& stop) {
+    if (!ports_.breaker.admits()) return false;
+    try {
+        probe_(Deadline::after(3s));  // to claim what can't be delivered would only keep it from the others
+        ports_.breaker.succeeded();
+    } catch (const Error& error) {
+        ports_.breaker.failed();
+        ports_.metrics.error(error.system(), error.kind());
+        return false;
+    }
+    const auto before = Deadline::Clock::now();
+    const auto claimed = ports_.log.claim(kClaimed);
+    if (claimed.empty()) return false;
+    const Deadline lease = Deadline::at(before + neo4j::ChangeLog::kClaimLease - kLeaseMargin);
+
+    // What a former owner sent has a deadline within its lease, which is over; but a Milvus that was stopped
+    // may apply it when it wakes up.
+    sync::TargetOutage outage(probe_, settings_.timing);
+    if (!outage.wait_out(Deadline::after(0ms), stop)) return false;
+
+    for (std::size_t first = 0; first < claimed.size() && !stop.stop_requested(); first += kAtOnce) {
+        const auto last = std::min(claimed.size(), first + kAtOnce);
+        const std::vector<neo4j::ChangeEntry> entries(claimed.begin() + static_cast<std::ptrdiff_t>(first),
+                                                      claimed.begin() + static_cast<std::ptrdiff_t>(last));
+        const Deadline limit = lease.earlier(ports_.heartbeat_limit());
+        if (limit.passed()) break;  // the rest can be claimed again
+        ports_.metrics.reconciled(static_cast<std::int64_t>(deliver(ports_, entries, limit)));
+    }
+    return true;
+}
+
+}  // namespace crossover::engine

@@ -1,0 +1,94 @@
+#include "engine/target.h"
+
+#include "core/error.h"
+
+namespace crossover::engine {
+
+struct Target::Opened {
+    Opened(milvus::Client& client, embeddings::Collection found, const sync::MediaMapping& mapping)
+        : collection(std::move(found)), searcher(client, collection, mapping) {}
+    embeddings::Collection collection;
+    embeddings::MilvusSearcher searcher;
+};
+
+Target::Target(milvus::Client& client, std::string alias, const sync::MediaMapping& mapping)
+    : client_(client), alias_(std::move(alias)), mapping_(mapping) {}
+
+std::shared_ptr<Target::Opened> Target::opened(Deadline deadline) {
+    {
+        std::lock_guard lock(mutex_);
+        if (opened_) return opened_;
+    }
+    std::lock_guard turn(opening_);
+    {
+        std::lock_guard lock(mutex_);
+        if (opened_) return opened_;
+    }
+    auto found = std::make_shared<Opened>(
+        client_, embeddings::Collection::open_or_create(client_, alias_, mapping_, deadline), mapping_);
+    std::lock_guard lock(mutex_);
+    opened_ = found;
+    return found;
+}
+
+void Target::forget(const std::shared_ptr<Opened>& stale) {
+    std::lock_guard lock(mutex_);
+    if (opened_ == stale) opened_.reset();
+}
+
+template <class Action>
+auto Target::with_collection(Deadline deadline, Action&& action) {
+    const auto first = opened(deadline);
+    try {
+        return action(*first);
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::not_found) throw;
+        forget(first);
+    }
+    return action(*opened(deadline));
+}
+
+void Target::upsert(sync::ItemBatch& batch, Deadline deadline) {
+    with_collection(deadline, [&](Opened& target) { target.collection.upsert(batch, deadline); });
+}
+
+void Target::erase(std::span<const ItemId> ids, Deadline deadline) {
+    with_collection(deadline, [&](Opened& target) { target.collection.erase(ids, deadline); });
+}
+
+std::vector<search::Neighbour> Target::nearest(const search::Query& query, Deadline deadline) {
+    return with_collection(deadline,
+                           [&](Opened& target) { return target.searcher.nearest(query, deadline); });
+}
+
+std::optional<std::vector<float>> Target::vector_of(const ItemId& id, Deadline deadline) {
+    return with_collection(deadline, [&](Opened& target) -> std::optional<std::vector<float>> {
+        auto rows = client_.query_by_ids(target.collection.ref(), std::span(&id, 1), {.vector = true},
+                                         milvus::Consistency::bounded, deadline);
+        if (rows.empty()) return std::nullopt;
+        return std::move(rows.vectors);
+    });
+}
+
+void Target::probe(Deadline deadline) {
+    client_.has_collection(alias_, deadline);
+}
+
+bool Target::ready_for_search(Deadline deadline) {
+    return with_collection(deadline, [&](Opened& target) {
+        return client_.load_progress(target.collection.name(), deadline).state == milvus::LoadState::loaded;
+    });
+}
+
+void Target::prepare_for_search(const milvus::IndexSpec& spec, const std::stop_token& stop) {
+    collection(Deadline::after(std::chrono::seconds(30)))
+        ->build_index_and_load(
+            spec, [](const std::string&, int) {}, stop);
+}
+
+std::shared_ptr<embeddings::Collection> Target::collection(Deadline deadline) {
+    auto found = opened(deadline);
+    return {found, &found->collection};
+}
+
+}  // namespace crossover::engine

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "embeddings/collection.h"
+#include "embeddings/milvus_searcher.h"
+#include "milvus/client.h"
+#include "search/searcher.h"
+#include "sync/mapping.h"
+#include "sync/vector_store.h"
+
+namespace crossover::engine {
+
+/// Milvus as the engine sees it: a collection that may not be there yet, be dropped and made anew by an
+/// operator, or be out of reach for a while. It is looked for when it is needed, and again after Milvus said
+/// that it is gone. Thread-safe. The client must outlive it. Throws crossover::Error.
+class Target : public sync::VectorStore, public search::Searcher {
+  public:
+    Target(milvus::Client& client, std::string alias, const sync::MediaMapping& mapping);
+
+    /// Creates the collection where it is missing.
+    void upsert(sync::ItemBatch& batch, Deadline deadline) override;
+    void erase(std::span<const ItemId> ids, Deadline deadline) override;
+    std::vector<search::Neighbour> nearest(const search::Query& query, Deadline deadline) override;
+    /// The stored vector of one id; empty where there is none.
+    std::optional<std::vector<float>> vector_of(const ItemId& id, Deadline deadline);
+
+    /// A call that a serving Milvus answers.
+    void probe(Deadline deadline);
+    /// Builds the index and loads the collection where that has not been done: searches need both.
+    void prepare_for_search(const milvus::IndexSpec& spec, const std::stop_token& stop);
+    bool ready_for_search(Deadline deadline);
+    /// For a scan from one end to the other; valid until the handle is let go.
+    std::shared_ptr<embeddings::Collection> collection(Deadline deadline);
+
+  private:
+    struct Opened;
+    std::shared_ptr<Opened> opened(Deadline deadline);
+    /// Calls `action` with the collection; looks for it anew, once, where it is gone.
+    template <class Action>
+    auto with_collection(Deadline deadline, Action&& action);
+    void forget(const std::shared_ptr<Opened>& stale);
+
+    milvus::Client& client_;
+    const std::string alias_;
+    const sync::MediaMapping mapping_;
+    std::mutex opening_;
+    std::mutex mutex_;
+    std::shared_ptr<Opened> opened_;
+};
+
+}  // namespace crossover::engine

@@ -1,0 +1,443 @@
+"""recommendation-engine in its four modes on real servers, judged by the official clients."""
+
+import json
+import math
+import os
+import random
+import signal
+import threading
+import time
+
+import pytest
+from conftest import float32, wait_for
+from engine import Engine
+
+DIMENSION = 8
+
+
+def vector(seed):
+    chance = random.Random(seed)
+    return [chance.uniform(-1, 1) for _ in range(DIMENSION)]
+
+
+def cosine(a, b):
+    return sum(x * y for x, y in zip(a, b)) / math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
+
+
+@pytest.fixture(scope="session")
+def engine_path(migrate):
+    path = os.environ.get("CROSSOVER_ENGINE", os.path.join(os.path.dirname(migrate), "recommendation-engine"))
+    assert os.access(path, os.X_OK), f"{path} is not there: build first"
+    return path
+
+
+@pytest.fixture
+def start(engine_path, env, media, milvus, tmp_path):
+    """Starts engines on the test's own label and collection; each is stopped at the end."""
+    media.make_ids_unique()
+    engines = []
+
+    def start_one(mode, *arguments, **changes):
+        what = ["--label", media.label, "--collection", media.collection, "--properties", "title,year",
+                "--dimension", DIMENSION, "--storage-mode", mode]
+        engines.append(Engine(engine_path, env, tmp_path, f"engine-{len(engines)}", *what, *arguments, **changes))
+        return engines[-1]
+
+    yield start_one
+    for engine in engines:
+        engine.close()
+    media("MATCH (n) WHERE n:EmbeddingChange OR n:EngineReplica DELETE n")
+
+
+@pytest.fixture
+def films(media):
+    rows = [{"id": f"film-{n:03}", "title": f"Film {n}", "year": 1950 + n, "embedding": vector(n), "embedding_version": 1}
+            for n in range(100)]
+    media.create(rows)
+    return {row["id"]: row for row in rows}
+
+
+def outbox(media):
+    return media("MATCH (c:EmbeddingChange) RETURN count(c) AS n")[0]["n"]
+
+
+def settled(media):
+    return wait_for(lambda: outbox(media) == 0 or None, 120)
+
+
+def nearest(films, wanted, k):
+    return sorted(films, key=lambda name: -cosine(films[name]["embedding"], wanted))[:k]
+
+
+def both(media, milvus):
+    """What both stores hold, which must be the same."""
+    neo4j_rows, milvus_rows = media.rows(("title", "year")), milvus.rows(("title", "year"))
+    assert milvus_rows == neo4j_rows
+    return neo4j_rows
+
+
+# -- the API, in the mode that needs least --
+
+
+def test_items_are_put_read_and_deleted(start, films, media):
+    engine = start("neo4j_only")
+    name = 'a/b "c" \\ \n 🎬?x=1#'
+    made = engine.put(name, title="Neu", year=2024, embedding=vector(1000))
+    assert made.status == 201, made
+    assert made.json["id"] == name
+    shown = engine.get(name).json
+    assert shown["title"] == "Neu" and shown["year"] == 2024 and shown["embedding"] == vector(1000)
+    assert shown["embedding_version"] == made.json["embedding_version"]
+
+    changed = engine.put(name, title="Anders")
+    assert changed.status == 200, changed
+    assert changed.json["embedding_version"] > made.json["embedding_version"]
+    shown = engine.get(name).json
+    assert shown["title"] == "Anders" and "year" not in shown and shown["embedding"] == vector(1000)
+    stored = media("MATCH (m:LABEL {id: $id}) RETURN properties(m) AS all", id=name)[0]["all"]
+    assert set(stored) == {"id", "title", "embedding", "embedding_version"}
+
+    assert engine.delete(name).status == 204
+    assert engine.get(name).status == 404
+    assert engine.delete(name).status == 404
+    assert outbox(media) == 0, "neo4j_only captures nothing"
+
+
+def test_searches_of_neo4j_are_exact(start, films, media):
+    engine = start("neo4j_only")
+    wanted = vector("wanted")
+    answer = engine.search(wanted, k=7).json
+    assert answer["source"] == "neo4j"
+    assert [hit["id"] for hit in answer["results"]] == nearest(films, wanted, 7)
+    for hit in answer["results"]:
+        assert hit["score"] == pytest.approx(cosine(films[hit["id"]]["embedding"], wanted), abs=1e-6)
+        assert hit["title"] == films[hit["id"]]["title"]
+    some = {name: film for name, film in films.items() if 1970 <= film["year"] < 1990}
+    answer = engine.search(wanted, k=5, filter={"year": {"gte": 1970, "lt": 1990}}).json
+    assert [hit["id"] for hit in answer["results"]] == nearest(some, wanted, 5)
+
+
+def test_similar_never_shows_the_item_itself(start, films):
+    engine = start("neo4j_only")
+    answer = engine.request("GET", engine.media_path("film-007", "/similar?k=5")).json
+    others = {name: film for name, film in films.items() if name != "film-007"}
+    assert [hit["id"] for hit in answer["results"]] == nearest(others, films["film-007"]["embedding"], 5)
+    assert engine.request("GET", engine.media_path("no-such", "/similar")).status == 404
+
+
+def test_a_vector_index_of_neo4j_is_used(start, films, media):
+    media(f"CREATE VECTOR INDEX `v_LABEL` FOR (m:LABEL) ON m.embedding OPTIONS {{indexConfig: "
+          f"{{`vector.dimensions`: {DIMENSION}, `vector.similarity_function`: 'cosine'}}}}")
+    media("CALL db.awaitIndexes(60)")
+    engine = start("neo4j_only")
+    assert engine.status()["neo4j_vector_index"] == f"v_{media.label}"
+    wanted = vector("wanted")
+    assert [hit["id"] for hit in engine.search(wanted, k=7).json["results"]] == nearest(films, wanted, 7)
+    some = {name: film for name, film in films.items() if film["year"] == 1955}
+    answer = engine.search(wanted, k=5, filter={"year": 1955}).json
+    assert [hit["id"] for hit in answer["results"]] == nearest(some, wanted, 5)
+
+
+@pytest.mark.parametrize("method, path, body, status, part", [
+    ("PUT", "/v1/media/x", "{", 400, "not JSON"),
+    ("PUT", "/v1/media/x", '{"embedding": [NaN]}', 400, "not JSON"),
+    ("PUT", "/v1/media/x", '{"embedding": [1, 2]}', 422, "has 2 values, expected 8"),
+    ("PUT", "/v1/media/x", '{"embedding": [0, 0, 0, 0, 0, 0, 0, 0]}', 422, "no direction"),
+    ("PUT", "/v1/media/x", '{"titel": "x"}', 422, "is title meant?"),
+    ("PUT", "/v1/media/x", '{"year": "x"}', 422, "year must be an integer"),
+    ("POST", "/v1/search", '{"embedding": [1, 2, 3, 4, 5, 6, 7, 8], "k": 1000000000000}', 422, "from 1 to 1000"),
+    ("POST", "/v1/search", '{"k": 5}', 422, "is missing"),
+    ("GET", "/v1/media/film-001/similar?k=x", None, 422, "k must be"),
+    ("GET", "/v1/media/film-001/similar?filter=%7B%22year%20or%20true%22%3A1%7D", None, 422, "no property"),
+    ("GET", "/v1/nothing", None, 404, ""),
+    ("POST", "/v1/media/x", "{}", 405, ""),
+    ("GET", "/v1/media/%ff", None, 400, ""),
+    ("PUT", "/v1/media/" + "x" * 9000, "{}", 422, "1 to 8000 bytes"),
+])
+def test_bad_requests_are_refused_with_a_reason(start, films, media, method, path, body, status, part):
+    engine = start("neo4j_only")
+    before = media("MATCH (m:LABEL) RETURN count(m) AS n, sum(m.embedding_version) AS versions")[0]
+    answer = engine.request(method, path, body)
+    assert answer.status == status, answer
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json["status"] == status and part in answer.json["detail"], answer
+    assert media("MATCH (m:LABEL) RETURN count(m) AS n, sum(m.embedding_version) AS versions")[0] == before
+    assert engine.request("GET", "/healthz").status == 200
+
+
+INJECTIONS = ['" or 1 == 1 or title == "', "' OR 1=1 //", "\\", "`}) DETACH DELETE m //", "$id", "\\u0022 or true", "{", "]"]
+
+
+@pytest.mark.parametrize("mode", ["neo4j_only", "hybrid"])
+def test_no_string_is_ever_code(start, films, media, milvus, tool, mode):
+    if mode == "hybrid":
+        tool.what[-1] = "title,year"
+        tool.copy("--dimension", DIMENSION)
+    engine = start(mode)
+    wait_for(lambda: engine.request("GET", "/readyz").status == 200)
+    for text in INJECTIONS:
+        answer = engine.search(vector(5), filter={"title": text})
+        assert answer.status == 200 and answer.json["results"] == [], (text, answer)
+        assert engine.put(text, title=text, embedding=vector(5)).status in (200, 201)
+        assert engine.get(text).json["title"] == text
+        found = wait_for(lambda text=text: [hit["id"] for hit in engine.search(vector(5), filter={"title": text}).json["results"]])
+        assert found == [text]
+        assert engine.delete(text).status == 204
+    assert media("MATCH (m:LABEL) RETURN count(m) AS n")[0]["n"] == len(films)
+
+
+# -- the modes --
+
+
+def test_dual_write_brings_each_change_to_milvus(start, films, media, milvus, tool):
+    tool.what[-1] = "title,year"
+    tool.copy("--dimension", DIMENSION)
+    engine = start("dual_write")
+    assert engine.put("film-001", title="Changed", year=1, embedding=vector(2001)).status == 200
+    assert engine.put("film-002", title="Only the title").status == 200
+    assert engine.put("new", title="New", year=2, embedding=vector(2002)).status == 201
+    assert engine.delete("film-003").status == 204
+    settled(media)
+    rows = media.rows(("title", "year"))
+    found = milvus.rows(("title", "year"))
+    assert found["film-002"][3] == 0, "Milvus 2.3 has no null: a property that went away is the type's zero"
+    rows["film-002"] = (*rows["film-002"][:3], 0)
+    assert found == rows
+    assert found["film-001"][1] == float32(vector(2001)) and "film-003" not in found and "new" in found
+    assert engine.search(vector(7)).json["source"] == "neo4j"
+    assert engine.metric('crossover_dual_write_total{result="success"}') == 4
+    assert engine.metric("crossover_outbox_depth") == 0
+
+
+def test_hybrid_searches_milvus_alone(start, films, media, milvus, tool, stack):
+    tool.what[-1] = "title,year"
+    tool.copy("--dimension", DIMENSION)
+    engine = start("hybrid")
+    wait_for(lambda: engine.request("GET", "/readyz").status == 200)
+    wanted = vector("wanted")
+    answer = engine.search(wanted, k=7).json
+    assert answer["source"] == "milvus"
+    assert [hit["id"] for hit in answer["results"]] == nearest(films, wanted, 7)
+    for hit in answer["results"]:
+        assert hit["score"] == pytest.approx(cosine(films[hit["id"]]["embedding"], wanted), abs=1e-5)
+        assert hit["title"] == films[hit["id"]]["title"]
+    some = {name: film for name, film in films.items() if 1970 <= film["year"] < 1990}
+    answer = engine.search(wanted, k=5, filter={"year": {"gte": 1970, "lt": 1990}}).json
+    assert [hit["id"] for hit in answer["results"]] == nearest(some, wanted, 5)
+    answer = engine.request("GET", engine.media_path("film-007", "/similar?k=5")).json
+    others = {name: film for name, film in films.items() if name != "film-007"}
+    assert answer["source"] == "milvus"
+    assert [hit["id"] for hit in answer["results"]] == nearest(others, films["film-007"]["embedding"], 5)
+
+    pid = stack.pid("milvus")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        answers = [engine.search(wanted) for _ in range(6)]
+        assert {answer.status for answer in answers} == {503}
+        assert "Milvus" in answers[-1].json["detail"]
+        wait_for(lambda: engine.request("GET", "/readyz").status == 503)
+        assert engine.put("during", title="d", year=1, embedding=vector(1)).status == 201
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    wait_for(lambda: engine.search(wanted).status == 200)
+    settled(media)
+    both(media, milvus)
+
+
+def test_shadow_compares_and_falls_back(start, films, media, milvus, tool, stack):
+    tool.what[-1] = "title,year"
+    tool.copy("--dimension", DIMENSION)
+    engine = start("shadow_milvus", "--shadow-share", 1)
+    for n in range(20):
+        answer = wait_for(lambda n=n: engine.search(vector(n), k=5)).json
+        assert answer["source"] == "milvus"
+    wait_for(lambda: engine.metric("crossover_shadow_overlap_count") == 20)
+    assert engine.metric("crossover_shadow_overlap_sum") == 20
+    assert engine.metric('crossover_shadow_score_difference_bucket{le="1e-05"}') == 20
+
+    pid = stack.pid("milvus")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for n in range(10):
+            from_ = time.monotonic()
+            answer = engine.search(vector(n), k=5)
+            assert answer.status == 200 and answer.json["source"] == "neo4j", answer
+            assert time.monotonic() - from_ < 2
+            assert [hit["id"] for hit in answer.json["results"]] == nearest(films, vector(n), 5)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert engine.metric("crossover_search_fallback_total") == 10
+    wait_for(lambda: engine.search(vector(1)).json["source"] == "milvus")
+
+
+def test_milvus_away_in_dual_write_fails_nothing_and_loses_nothing(start, films, media, milvus, tool, stack):
+    tool.what[-1] = "title,year"
+    tool.copy("--dimension", DIMENSION)
+    engine = start("dual_write")
+    stack("kill", "milvus")
+    try:
+        for n in range(50):
+            assert engine.put(f"film-{n:03}", title=f"T{n}", year=n, embedding=vector(3000 + n)).status == 200
+            assert engine.search(vector(n)).status == 200
+        for n in range(50, 60):
+            assert engine.delete(f"film-{n:03}").status == 204
+        wait_for(lambda: engine.metric("crossover_outbox_depth") == 60)
+        wait_for(lambda: engine.metric("crossover_milvus_up") == 0)
+        assert engine.request("GET", "/readyz").status == 200
+        log = engine.log()
+        assert "event=dual_write result=failure" in log and "event=milvus_error" in log
+    finally:
+        stack("start", "milvus")
+    settled(media)
+    wait_for(lambda: engine.metric("crossover_outbox_depth") == 0)
+    assert len(both(media, milvus)) == 90
+
+
+def test_what_a_killed_engine_owed_is_paid_by_another(start, films, media, milvus, tool, stack):
+    tool.what[-1] = "title,year"
+    tool.copy("--dimension", DIMENSION)
+    first, second = start("dual_write"), start("dual_write")
+    pid = stack.pid("milvus")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for n in range(20):
+            assert first.put(f"film-{n:03}", title=f"T{n}", year=n, embedding=vector(4000 + n)).status == 200
+        first.kill()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    settled(media)
+    both(media, milvus)
+    assert second.metric("crossover_reconciled_total") > 0
+
+
+def test_the_mode_is_turned_by_sighup_under_traffic(start, films, media, milvus, tool, tmp_path):
+    tool.what[-1] = "title,year"
+    config = tmp_path / "config.yaml"
+
+    def write_mode(mode):
+        config.write_text(f"storage:\n  mode: {mode}\nmedia:\n  label: {media.label}\n  collection: {media.collection}\n"
+                          f"  properties: [title, year]\n  dimension: {DIMENSION}\n")
+
+    write_mode("neo4j_only")
+    engine = start("neo4j_only")  # by flag, which beats the file
+    engine.signal(signal.SIGHUP)
+    engine.close()
+    engine.command = [engine.command[0], "--listen", "127.0.0.1:0", "--config", str(config)]
+    engine.start()
+    assert engine.status()["storage_mode"] == "neo4j_only"
+    assert str(config) in engine.status()["storage_mode_from"]
+
+    failures, stop, written = [], threading.Event(), {}
+
+    def traffic(worker):
+        chance = random.Random(worker)
+        while not stop.is_set():
+            name = f"w{worker}-{chance.randrange(30)}"
+            answer = engine.put(name, title=name, year=1, embedding=vector(chance.random()))
+            if answer.status not in (200, 201):
+                failures.append(answer)
+            else:
+                written[name] = answer.json["embedding_version"]
+            answer = engine.search(vector(chance.random()), k=3)
+            if answer.status != 200:
+                failures.append(answer)
+            if chance.random() < 0.2:
+                answer = engine.delete(name)
+                if answer.status != 204:
+                    failures.append(answer)
+                written.pop(name, None)
+
+    threads = [threading.Thread(target=traffic, args=(worker,)) for worker in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        def turn(mode):
+            write_mode(mode)
+            engine.signal(signal.SIGHUP)
+            wait_for(lambda: engine.status()["storage_mode"] == mode)
+
+        turn("dual_write")
+        wait_for(lambda: media("MATCH (r:EngineReplica) RETURN r.mode AS mode")[0]["mode"] == "dual_write")
+        tool.copy("--dimension", DIMENSION)
+        turn("shadow_milvus")
+        wait_for(lambda: engine.search(vector(1)).json["source"] == "milvus")
+        turn("hybrid")
+        wait_for(lambda: engine.metric('crossover_search_duration_seconds_count{store="milvus"}') > 20)
+        turn("shadow_milvus")
+        turn("dual_write")
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert not failures, failures[:3]
+    settled(media)
+    rows = both(media, milvus)
+    assert {name: row[0] for name, row in rows.items() if name.startswith("w")} == written
+    turn("neo4j_only")
+    epoch = media("MATCH (e:CaptureEpoch) RETURN max(e.number) AS n")[0]["n"]
+    turn("dual_write")
+    assert media("MATCH (e:CaptureEpoch) RETURN max(e.number) AS n")[0]["n"] == epoch + 1
+
+
+def test_a_copy_is_refused_while_a_replica_does_not_capture(start, films, media, tool):
+    engine = start("neo4j_only")
+    done = tool.run("migrate-embeddings", "--output", "json")
+    assert done.returncode == 5 and "neo4j_only" in done.stdout + done.stderr
+    engine.close()
+    assert media("MATCH (r:EngineReplica) RETURN count(r) AS n")[0]["n"] == 0, "who ends takes its name off"
+    tool.copy()
+
+
+# -- as a service --
+
+
+def test_sigterm_ends_it_cleanly_with_requests_under_way(start, films):
+    engine = start("neo4j_only")
+    answers, errors = [], []
+
+    def ask():
+        try:
+            answers.append(engine.search(vector(1), k=5).status)
+        except OSError as refused:  # came after the end
+            errors.append(refused)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    engine.signal(signal.SIGTERM)
+    for thread in threads:
+        thread.join()
+    assert engine.process.wait(30) == 0
+    assert set(answers) <= {200}
+
+
+def test_a_token_is_required_off_loopback(engine_path, env, media):
+    import subprocess
+    done = subprocess.run([engine_path, "--listen", "0.0.0.0:0"], env={**os.environ, **env}, capture_output=True, text=True,
+                          timeout=60, check=False)
+    assert done.returncode == 2 and "SERVICE_TOKEN" in done.stderr, done.stderr
+
+
+def test_a_token_guards_all_but_the_probes(start, films):
+    engine = start("neo4j_only", SERVICE_TOKEN="opensesame-7")
+    assert engine.request("GET", "/healthz").status == 200
+    assert engine.request("GET", "/readyz").status == 200
+    for headers in ({}, {"Authorization": "Bearer opensesame-8"}, {"Authorization": "Basic b3BlbnNlc2FtZS03"}):
+        answer = engine.request("GET", "/status", headers=headers)
+        assert answer.status == 401 and "opensesame" not in repr(answer) and answer.headers["WWW-Authenticate"] == "Bearer"
+    assert engine.request("GET", "/status", headers={"Authorization": "Bearer opensesame-7"}).status == 200
+    assert "opensesame" not in engine.log()
+
+
+@pytest.mark.parametrize("arguments, changes, part", [
+    (["--storage-mode", "dual"], {}, "neo4j_only"),
+    (["--storage-mode", "hybrid"], {"MILVUS_URI": ""}, "MILVUS_URI"),
+    (["--listen", "nowhere"], {}, "host:port"),
+    (["--colection", "x"], {}, "--collection"),
+])
+def test_wrong_usage_is_refused(engine_path, env, media, films, arguments, changes, part):
+    import subprocess
+    done = subprocess.run([engine_path, "--label", media.label, *arguments], env={**os.environ, **env, **changes},
+                          capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2 and part in done.stderr, done.stderr
+    assert json.dumps(done.stdout)
