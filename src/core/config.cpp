@@ -141,6 +141,7 @@ bool equal_without_case(std::string_view a, std::string_view b) {
 }
 
 void set_text(Settings& settings, const SettingKey& key, std::string_view text, const Origin& origin) {
+    settings.origins[std::string(key.path)] = origin.text;
     if (const auto* member = std::get_if<std::string Settings::*>(&key.member)) {
         if (key.choices.empty()) {
             settings.*(*member) = text;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -52,6 +53,10 @@ struct Settings {
     std::string service_token;               ///< clients must bear it; empty = nobody need
     std::string tls_certificate_file;        ///< PEM chain; empty = no TLS
     std::string tls_key_file;                ///< PEM
+
+    /// Where each scalar that is not the default comes from, by its path: "STORAGE_MODE in the environment",
+    /// "--storage-mode", "config.yaml line 3: storage.mode".
+    std::map<std::string, std::string, std::less<>> origins;
 };
 
 /// One setting: its names in the three sources, what it means, which values it takes.

@@ -27,6 +27,8 @@ namespace {
 
 constexpr int kCouriers = 2;
 constexpr auto kBeatTimeout = 5s;
+/// One beat may fail without making the replica unready.
+constexpr auto kFreshBeat = 2 * neo4j::Heartbeat::kEvery + kBeatTimeout;
 
 std::string new_replica_id() {
     std::random_device random;
@@ -65,6 +67,8 @@ struct Engine::State {
     std::mutex turning;
     /// What the heartbeat says: behind the gate or ahead of it, as is safe.
     std::atomic<StorageMode> reported{StorageMode::neo4j_only};
+    /// What /status says: the mode that everything is in.
+    std::atomic<StorageMode> settled{StorageMode::neo4j_only};
     neo4j::Heartbeat heartbeat;
     neo4j::ChangeLog log;
     neo4j::MediaWriter writer;
@@ -94,7 +98,7 @@ struct Engine::State {
         heartbeat.bury_the_dead(Deadline::after(30s));
         if (!captures(config.mode)) begin_epoch();
         report(config.mode);
-        metrics.storage_mode(config.mode);
+        settle(config.mode);
         if (target) {
             courier = std::make_unique<Courier>(ports(), kCouriers);
             reconciler = std::make_unique<Reconciler>(
@@ -115,6 +119,11 @@ struct Engine::State {
     void report(StorageMode mode) {
         reported = mode;
         heartbeat.beat(to_string(mode), Deadline::after(30s));
+    }
+
+    void settle(StorageMode mode) {
+        settled = mode;
+        metrics.storage_mode(mode);
     }
 
     void keep_beating(const std::stop_token& stop) {
@@ -147,9 +156,9 @@ struct Engine::State {
         }
     }
 
-    Answer search_neo4j(const search::Query& query, Deadline deadline) {
+    Answer search_neo4j(const search::Query& query) {
         const auto from = Clock::now();
-        Answer answer{"neo4j", neo4j_searcher.nearest(query, deadline)};
+        Answer answer{"neo4j", neo4j_searcher.nearest(query, Deadline::after(config.neo4j_timeout))};
         metrics.search("neo4j", Clock::now() - from);
         return answer;
     }
@@ -178,34 +187,33 @@ struct Engine::State {
         }
     }
 
-    Answer search_milvus(const search::Query& query, Deadline deadline) {
+    Answer search_milvus(const search::Query& query, std::chrono::milliseconds timeout) {
         return ask_milvus([&] {
             const auto from = Clock::now();
-            Answer answer{"milvus", target->nearest(query, deadline)};
+            Answer answer{"milvus", target->nearest(query, Deadline::after(timeout))};
             metrics.search("milvus", Clock::now() - from);
             return answer;
         });
     }
 
-    Answer search(const search::Query& query, StorageMode mode, Deadline deadline) {
-        if (!searches_milvus(mode)) return search_neo4j(query, deadline);
-        if (mode == StorageMode::hybrid) return search_milvus(query, deadline);
+    Answer search(const search::Query& query, StorageMode mode) {
+        if (!searches_milvus(mode)) return search_neo4j(query);
+        if (mode == StorageMode::hybrid) return search_milvus(query, config.milvus_timeout);
         try {
-            auto answer =
-                search_milvus(query, deadline.earlier(Deadline::after(config.milvus_share_of_search)));
+            auto answer = search_milvus(query, config.shadow_timeout);
             shadow->consider(query, answer.neighbours);
             return answer;
         } catch (const Error&) {
             metrics.search_fallback();
-            return search_neo4j(query, deadline);
+            return search_neo4j(query);
         }
     }
 
-    std::optional<std::vector<float>> vector_of(const ItemId& id, StorageMode mode, Deadline deadline) {
+    std::optional<std::vector<float>> vector_of(const ItemId& id, StorageMode mode) {
         if (mode == StorageMode::hybrid) {
-            return ask_milvus([&] { return target->vector_of(id, deadline); });
+            return ask_milvus([&] { return target->vector_of(id, Deadline::after(config.milvus_timeout)); });
         }
-        const auto item = writer.read(id, deadline);
+        const auto item = writer.read(id, Deadline::after(config.neo4j_timeout));
         if (!item || !item->embedding) return std::nullopt;
         return std::vector<float>(item->embedding->begin(), item->embedding->end());
     }
@@ -258,20 +266,19 @@ std::optional<neo4j::Written> Engine::erase(const ItemId& id) {
 
 std::optional<neo4j::MediaItem> Engine::read(const ItemId& id) {
     const auto passage = state_->gate.enter();
-    return state_->writer.read(id, Deadline::after(state_->config.search_timeout));
+    return state_->writer.read(id, Deadline::after(state_->config.neo4j_timeout));
 }
 
 Answer Engine::search(const search::Query& query) {
     const auto passage = state_->gate.enter();
-    return state_->search(query, passage.mode(), Deadline::after(state_->config.search_timeout));
+    return state_->search(query, passage.mode());
 }
 
 std::optional<Answer> Engine::similar(const ItemId& id, std::size_t k, const search::Filter& filter) {
     const auto passage = state_->gate.enter();
-    const auto deadline = Deadline::after(state_->config.search_timeout);
-    const auto vector = state_->vector_of(id, passage.mode(), deadline);
-    if (!vector) return std::nullopt;
-    auto answer = state_->search({*vector, k + 1, filter}, passage.mode(), deadline);
+    const auto vector = state_->vector_of(id, passage.mode());
+    if (!vector || vector->size() != state_->config.mapping.dimension) return std::nullopt;
+    auto answer = state_->search({*vector, k + 1, filter}, passage.mode());
     std::erase_if(answer.neighbours, [&](const auto& neighbour) { return neighbour.id == id; });
     if (answer.neighbours.size() > k) answer.neighbours.resize(k);
     return answer;
@@ -309,35 +316,38 @@ void Engine::turn(StorageMode mode) {
         state.reported = former;
         throw;
     }
-    state.metrics.storage_mode(mode);
+    state.settle(mode);
     log_event(LogLevel::info, "storage_mode", {{"from", to_string(former)}, {"to", to_string(mode)}});
 }
 
 Readiness Engine::readiness() {
     State& state = *state_;
-    if (state.heartbeat.limit().passed()) {
+    if (state.heartbeat.age() > kFreshBeat) {
         return {false, "Neo4j has not taken this replica's heartbeat lately."};
     }
-    if (state.gate.mode() == StorageMode::hybrid) {
-        try {
-            if (!state.target->ready_for_search(Deadline::after(2s))) {
-                return {false, "Milvus has not loaded the collection yet; hybrid mode needs it."};
-            }
-        } catch (const Error& error) {
-            return {false, error.what()};
-        }
+    if (state.gate.mode() != StorageMode::hybrid) return {true, {}};
+    try {
+        if (state.target->ready_for_search(Deadline::after(2s))) return {true, {}};
+        return {false, "Milvus has not loaded the collection yet; hybrid mode needs it."};
+    } catch (const Error& error) {
+        state.metrics.error(error.system(), error.kind());
+        return {false, "Milvus does not answer; hybrid mode needs it."};
     }
-    return {true, {}};
 }
 
 Status Engine::status() {
     State& state = *state_;
-    Status status{
-        state.replica, state.gate.mode(), state.delivering.closed() && state.searching.closed(), {}, 0};
+    Status status{state.replica,
+                  state.settled.load(),
+                  state.delivering.closed() && state.searching.closed(),
+                  {},
+                  0,
+                  {}};
     try {
         const auto depth = state.log.depth(Deadline::after(2s));
         status.outbox_depth = depth.entries;
         status.outbox_oldest_seconds = depth.oldest_seconds;
+        status.neo4j_vector_index = state.neo4j_searcher.index_name(Deadline::after(2s));
     } catch (const Error& error) {
         state.metrics.error(error.system(), error.kind());
     }

@@ -28,9 +28,9 @@ struct EngineConfig {
     /// Between two looks at all ids and versions of both stores (DESIGN section 4, rule 7).
     std::chrono::seconds anti_entropy_every{3'600};
     std::chrono::milliseconds write_timeout{10'000};
-    std::chrono::milliseconds search_timeout{2'000};
-    /// What Milvus may take of it in shadow_milvus, so that Neo4j has the rest.
-    std::chrono::milliseconds milvus_share_of_search{500};
+    std::chrono::milliseconds neo4j_timeout{10'000};  ///< of a search or look-up
+    std::chrono::milliseconds milvus_timeout{2'000};
+    std::chrono::milliseconds shadow_timeout{500};  ///< of Milvus in shadow_milvus, where Neo4j stands by
 };
 
 struct Answer {
@@ -49,6 +49,7 @@ struct Status {
     bool milvus_asked = false;                 ///< the circuit breaker is closed
     std::optional<std::int64_t> outbox_depth;  ///< empty where Neo4j does not answer
     double outbox_oldest_seconds = 0;
+    std::string neo4j_vector_index;  ///< that Neo4j's searches use; empty where there is none
 };
 
 /// The recommender's storage while it moves: what each mode means for reads and writes, and the threads that

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "neo4j/cypher.h"
+#include "neo4j/scalar.h"
 
 namespace crossover::neo4j {
 
@@ -34,18 +35,6 @@ std::string_view operator_of(search::Comparison comparison) {
             return "IN";
     }
     return "=";
-}
-
-bolt::Value to_value(const search::Scalar& scalar) {
-    return std::visit([](const auto& held) { return bolt::Value(held); }, scalar);
-}
-
-std::optional<search::Scalar> to_scalar(const bolt::Value& value) {
-    if (const auto* held = value.get_if<std::string>()) return *held;
-    if (const auto* held = value.get_if<std::int64_t>()) return *held;
-    if (const auto* held = value.get_if<double>()) return *held;
-    if (const auto* held = value.get_if<bool>()) return *held;
-    return std::nullopt;
 }
 
 /// "m.`year` >= $f0 AND …"; its parameters are f0, f1, …

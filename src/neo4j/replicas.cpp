@@ -76,7 +76,6 @@ void Heartbeat::beat(std::string_view mode, Deadline deadline) {
                     .consume();
             },
             {.deadline = deadline});
-    std::lock_guard lock(mutex_);
     beaten_at_ = before;
 }
 
@@ -87,8 +86,11 @@ void Heartbeat::withdraw(Deadline deadline) {
 }
 
 Deadline Heartbeat::limit() const {
-    std::lock_guard lock(mutex_);
-    return Deadline::at(beaten_at_ + kTimeToLive);
+    return Deadline::at(beaten_at_.load() + kTimeToLive);
+}
+
+Deadline::Clock::duration Heartbeat::age() const {
+    return Deadline::Clock::now() - beaten_at_.load();
 }
 
 }  // namespace crossover::neo4j

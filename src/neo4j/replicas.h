@@ -1,8 +1,8 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,13 +42,14 @@ class Heartbeat {
     void withdraw(Deadline deadline);
     /// Until here the others count this process as living. Nothing it sends may have a later deadline.
     Deadline limit() const;
+    /// Of the last beat that Neo4j took.
+    Deadline::Clock::duration age() const;
 
   private:
     bolt::Driver& driver_;
     const std::string database_;
     const std::string id_;
-    mutable std::mutex mutex_;
-    Deadline::Clock::time_point beaten_at_{};
+    std::atomic<Deadline::Clock::time_point> beaten_at_{};
 };
 
 }  // namespace crossover::neo4j

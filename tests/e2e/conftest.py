@@ -10,6 +10,7 @@ import subprocess
 import time
 import uuid
 
+import grpc
 import neo4j
 import pymilvus
 import pytest
@@ -134,6 +135,16 @@ class Milvus:
                 found[row["id"]] = (row["embedding_version"], [float(x) for x in row["embedding"]], *(row[name] for name in properties))
         assert len(found) == self.count()
         return found
+
+    def load(self):
+        """Waits for a Milvus that has just been started, and loads the collection."""
+        def loaded():
+            try:
+                self.client.load_collection(self.physical(), timeout=30)
+                return self.count() >= 0
+            except (pymilvus.MilvusException, grpc.RpcError):
+                return False
+        wait_for(loaded, 120)
 
     def upsert(self, rows):
         self.client.upsert(self.collection, rows)

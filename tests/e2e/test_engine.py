@@ -71,6 +71,7 @@ def nearest(films, wanted, k):
 
 def both(media, milvus):
     """What both stores hold, which must be the same."""
+    milvus.load()
     neo4j_rows, milvus_rows = media.rows(("title", "year")), milvus.rows(("title", "year"))
     assert milvus_rows == neo4j_rows
     return neo4j_rows
@@ -127,7 +128,7 @@ def test_similar_never_shows_the_item_itself(start, films):
 
 def test_a_vector_index_of_neo4j_is_used(start, films, media):
     media(f"CREATE VECTOR INDEX `v_LABEL` FOR (m:LABEL) ON m.embedding OPTIONS {{indexConfig: "
-          f"{{`vector.dimensions`: {DIMENSION}, `vector.similarity_function`: 'cosine'}}}}")
+          f"{{`vector.dimensions`: {DIMENSION}, `vector.similarity_function`: 'cosine', `vector.quantization.enabled`: false}}}}")
     media("CALL db.awaitIndexes(60)")
     engine = start("neo4j_only")
     assert engine.status()["neo4j_vector_index"] == f"v_{media.label}"

@@ -1,0 +1,287 @@
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <mutex>
+#include <stop_token>
+#include <thread>
+
+#include "core/error.h"
+#include "core/logging.h"
+#include "core/retry.h"
+#include "embeddings/collection.h"
+#include "engine/engine.h"
+#include "exit_code.h"
+#include "http/server.h"
+#include "neo4j/inventory.h"
+#include "servers.h"
+#include "service/api.h"
+#include "setting_flags.h"
+
+namespace {
+
+using namespace crossover;
+using namespace std::chrono_literals;
+
+constexpr auto kWaitForNeo4j = 60s;
+constexpr auto kDrain = 25s;  // Kubernetes kills 30 s after SIGTERM
+constexpr std::string_view kModePath = "storage.mode";
+
+sigset_t handled_signals() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
+    return signals;
+}
+
+/// The arguments, kept to read the configuration again.
+class Configuration {
+  public:
+    Configuration()
+        : app_("Serves a recommender's media and searches while its storage moves from Neo4j to Milvus.",
+               "recommendation-engine") {
+        app_.allow_extras();
+        app_.set_version_flag("--version", "recommendation-engine " CROSSOVER_VERSION,
+                              "say the version and end");
+        app_.get_formatter()->column_width(36);
+        flags_.add(app_, "Service", {"service.listen", "service.tls_certificate", "service.tls_key"});
+        flags_.add(
+            app_, "Storage",
+            {"storage.mode", "storage.shadow_share", "storage.outbox_alarm", "storage.anti_entropy_secs"});
+        flags_.add(app_, "Servers",
+                   {"neo4j.uri", "neo4j.user", "neo4j.database", "neo4j.ca_file", "milvus.uri",
+                    "milvus.database", "milvus.ca_file"});
+        flags_.add(app_, "Media",
+                   {"media.label", "media.id_property", "media.embedding_property", "media.properties",
+                    "media.collection", "media.metric", "media.dimension"});
+        app_.add_option("--log-format", log_format_, "text or json, one line an event, on stderr")
+            ->type_name("text|json")
+            ->default_str("text")
+            ->check(CLI::IsMember({"text", "json"}))
+            ->group("General");
+        flags_.add_config_file(app_, "General");
+        app_.set_help_flag("-h,--help", "this text")->group("General");
+        app_.footer(fmt::format(
+            "\nSIGHUP reads the configuration file again and turns the storage mode; SIGTERM lets "
+            "requests\nend. docs/api/openapi.yaml has the routes.\n\n{}\nSERVICE_TOKEN is the token "
+            "that clients must bear; it is required off loopback.\n\n{}",
+            cli::kSettingsHelp, cli::kExitCodesHelp));
+    }
+
+    /// False where help or the version was asked for, and printed.
+    bool parse(int count, char** arguments) {
+        try {
+            app_.parse(count, arguments);
+        } catch (const CLI::Success& asked) {
+            app_.exit(asked, std::cout, std::cerr);
+            return false;
+        } catch (const CLI::ParseError& error) {
+            throw Error(System::config, ErrorKind::usage,
+                        fmt::format("{}. See 'recommendation-engine --help'.", error.what()));
+        }
+        cli::refuse_extras(app_, "recommendation-engine");
+        return true;
+    }
+
+    Settings load() const {
+        return load_settings(flags_.sources([](const char* name) { return std::getenv(name); }));
+    }
+    LogFormat log_format() const { return log_format_ == "json" ? LogFormat::json : LogFormat::text; }
+
+  private:
+    CLI::App app_;
+    cli::SettingFlags flags_;
+    std::string log_format_ = "text";
+};
+
+std::string mode_origin(const Settings& settings) {
+    const auto found = settings.origins.find(kModePath);
+    return found == settings.origins.end() ? "default" : found->second;
+}
+
+engine::StorageMode mode_of(const Settings& settings) {
+    return *engine::parse_storage_mode(settings.storage_mode);  // one of its choices
+}
+
+/// Neo4j may come up after us, but not for ever: then whoever supervises us should know.
+void wait_for_neo4j(bolt::Driver& driver, const Settings& settings) {
+    const auto give_up = Deadline::after(kWaitForNeo4j);
+    Backoff backoff;
+    for (;;) {
+        try {
+            driver.verify_connectivity(settings.neo4j_database, Deadline::after(10s));
+            return;
+        } catch (const Error& error) {
+            if (!error.retryable() || give_up.passed()) throw;
+            log_event(LogLevel::warning, "neo4j_wait", {{"error", error.what()}});
+            sleep_for(backoff.next(), {});
+        }
+    }
+}
+
+sync::MediaMapping read_mapping(bolt::Driver& driver, const Settings& settings) {
+    auto mapping = cli::make_mapping(settings);
+    try {
+        neo4j::infer_mapping(driver, settings.neo4j_database, mapping);
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::not_ready) throw;
+        // An empty label is a beginning, as long as the dimension is known.
+        if (mapping.dimension == 0) {
+            throw Error(
+                System::config, ErrorKind::usage,
+                fmt::format("No node labelled {} has an embedding yet, so nothing tells its dimension. "
+                            "Give --dimension to begin with no media, or check --label and "
+                            "--embedding-property.",
+                            mapping.label));
+        }
+    }
+    const auto support = neo4j::inspect_id_support(driver, settings.neo4j_database, mapping);
+    if (!support.unique) {
+        throw Error(
+            System::neo4j, ErrorKind::not_ready,
+            fmt::format("Two requests could create one id twice, since nothing in Neo4j makes {} of :{} "
+                        "unique. Run: {}",
+                        mapping.id_property, mapping.label, support.statement));
+    }
+    return mapping;
+}
+
+engine::EngineConfig engine_config(const Settings& settings, sync::MediaMapping mapping) {
+    engine::EngineConfig config;
+    config.database = settings.neo4j_database;
+    config.collection = settings.collection;
+    config.index = {embeddings::to_milvus(mapping.metric), static_cast<int>(settings.hnsw_m),
+                    static_cast<int>(settings.ef_construction)};
+    config.mapping = std::move(mapping);
+    config.mode = mode_of(settings);
+    config.shadow_share = settings.shadow_share;
+    config.outbox_alarm_depth = settings.outbox_alarm;
+    config.anti_entropy_every = std::chrono::seconds(settings.anti_entropy_secs);
+    return config;
+}
+
+http::ServerConfig server_config(const Settings& settings, engine::Metrics& metrics) {
+    http::ServerConfig config;
+    config.listen = settings.listen;
+    config.workers = 32;
+    config.token = settings.service_token;
+    if (!settings.tls_certificate_file.empty() || !settings.tls_key_file.empty()) {
+        config.tls = http::TlsFiles{settings.tls_certificate_file, settings.tls_key_file};
+    }
+    config.observe = [&metrics](const http::Observation& seen) {
+        metrics.http_request(seen.pattern.empty() ? "unmatched" : seen.pattern, seen.method, seen.status,
+                             seen.duration);
+    };
+    config.report = [](std::string_view where, const std::exception& error) {
+        log_event(LogLevel::error, "http_error", {{"where", where}, {"error", error.what()}});
+    };
+    return config;
+}
+
+/// What can be told to be wrong before any server is asked. Throws Error(usage).
+void require_sound(const Settings& settings) {
+    engine::Metrics unused;
+    http::Server(server_config(settings, unused), http::Router());
+}
+
+/// With the port that it really is.
+std::string address_of(const Settings& settings, const http::Server& server) {
+    return fmt::format("{}:{}", settings.listen.substr(0, settings.listen.rfind(':')), server.port());
+}
+
+/// What the configuration says of the mode, for /status; changes on SIGHUP.
+class ModeOrigin {
+  public:
+    void set(std::string text) {
+        std::lock_guard lock(mutex_);
+        text_ = std::move(text);
+    }
+    std::string get() const {
+        std::lock_guard lock(mutex_);
+        return text_;
+    }
+
+  private:
+    mutable std::mutex mutex_;
+    std::string text_;
+};
+
+void reload(const Configuration& configuration, engine::Engine& engine, ModeOrigin& origin) {
+    try {
+        const auto settings = configuration.load();
+        const auto wanted = mode_of(settings);
+        const auto from = mode_origin(settings);
+        if (wanted == engine.mode()) {
+            log_event(LogLevel::info, "reload",
+                      {{"storage_mode", to_string(wanted)}, {"from", from}, {"result", "unchanged"}});
+        } else {
+            engine.turn(wanted);
+        }
+        origin.set(from);
+    } catch (const Error& error) {
+        log_event(
+            LogLevel::error, "reload",
+            {{"result", "failure"}, {"storage_mode", to_string(engine.mode())}, {"error", error.what()}});
+    }
+}
+
+int serve(const Configuration& configuration, const Settings& settings) {
+    const auto driver = cli::make_driver(settings);
+    const bool without_milvus =
+        settings.milvus_uri.empty() && mode_of(settings) == engine::StorageMode::neo4j_only;
+    const auto client = without_milvus ? nullptr : cli::make_client(settings);
+    require_sound(settings);
+    wait_for_neo4j(*driver, settings);
+    engine::Engine engine(*driver, client.get(), engine_config(settings, read_mapping(*driver, settings)));
+    ModeOrigin origin;
+    origin.set(mode_origin(settings));
+
+    http::Server server(server_config(settings, engine.metrics()),
+                        service::make_api(engine, [&] { return origin.get(); }));
+    server.start();
+    log_event(LogLevel::info, "listening",
+              {{"storage_mode", to_string(engine.mode())},
+               {"from", origin.get()},
+               {"address", address_of(settings, server)}});
+
+    const auto signals = handled_signals();
+    for (;;) {
+        int received = 0;
+        if (sigwait(&signals, &received) != 0) continue;
+        if (received != SIGHUP) break;
+        reload(configuration, engine, origin);
+    }
+    log_event(LogLevel::info, "draining");
+    server.drain(Deadline::after(kDrain));
+    log_event(LogLevel::info, "ended");
+    return cli::kDone;
+}
+
+int run(int count, char** arguments) {
+    try {
+        Configuration configuration;
+        if (!configuration.parse(count, arguments)) return cli::kDone;
+        configure_logging(configuration.log_format(), LogLevel::info);
+        return serve(configuration, configuration.load());
+    } catch (const Error& error) {
+        fmt::print(stderr, "error: {}\n", error.what());
+        return cli::exit_code_of(error);
+    } catch (const std::exception& error) {
+        fmt::print(stderr, "error: An unexpected error, which is a bug: {}. Please report it.\n",
+                   error.what());
+        return cli::kFailed;
+    }
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+    // Before there is any other thread: all of them inherit it, so that only sigwait gets the signals.
+    const auto signals = handled_signals();
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    signal(SIGPIPE, SIG_IGN);
+    return run(count, arguments);
+}

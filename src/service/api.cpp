@@ -1,0 +1,137 @@
+#include "service/api.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/logging.h"
+#include "service/json.h"
+
+namespace crossover::service {
+namespace {
+
+using http::problem;
+using http::Request;
+using http::Response;
+
+Response json_response(unsigned status, std::string body) {
+    return {status, "application/json", std::move(body), {}};
+}
+
+std::string_view name_of(System system) {
+    return system == System::milvus ? "Milvus" : "Neo4j";
+}
+
+/// What a client may know of a failure: neither addresses nor statements.
+Response failure(const Error& error, bool writes) {
+    switch (error.kind()) {
+        case ErrorKind::unreachable:
+        case ErrorKind::timeout:
+        case ErrorKind::overloaded:
+        case ErrorKind::unavailable: {
+            auto detail = fmt::format("{} does not answer now. Try again.", name_of(error.system()));
+            if (writes && error.outcome_unknown()) {
+                detail = fmt::format(
+                    "{} did not answer in time: the change may have been made, or not. Send it again.",
+                    name_of(error.system()));
+            }
+            auto response = problem(503, detail);
+            response.headers.emplace_back("Retry-After", "1");
+            return response;
+        }
+        case ErrorKind::too_large:
+            return problem(413, fmt::format("That is more than {} takes.", name_of(error.system())));
+        default:
+            return problem(500, "The request could not be answered. The service's log says why.");
+    }
+}
+
+/// Bad requests and failed stores as problem documents.
+template <class Handler>
+http::Router::Handler guarded(bool writes, Handler handler) {
+    return [=](const Request& request) -> Response {
+        try {
+            return handler(request);
+        } catch (const BadRequest& refused) {
+            return problem(refused.status(), refused.what());
+        } catch (const Error& error) {
+            log_event(LogLevel::warning, "request_failed",
+                      {{"system", to_string(error.system())},
+                       {"kind", to_string(error.kind())},
+                       {"error", error.what()}});
+            return failure(error, writes);
+        }
+    };
+}
+
+Response no_such_item() {
+    return problem(404, "There is no such item.");
+}
+
+std::string to_json(const engine::Status& status, const std::string& mode_from) {
+    nlohmann::json object = {
+        {"replica", status.replica},      {"storage_mode", to_string(status.mode)},
+        {"storage_mode_from", mode_from}, {"milvus_asked", status.milvus_asked},
+        {"outbox_depth", nullptr},        {"outbox_oldest_seconds", status.outbox_oldest_seconds},
+        {"neo4j_vector_index", nullptr},  {"version", CROSSOVER_VERSION}};
+    if (status.outbox_depth) object["outbox_depth"] = *status.outbox_depth;
+    if (!status.neo4j_vector_index.empty()) object["neo4j_vector_index"] = status.neo4j_vector_index;
+    return object.dump(2);
+}
+
+}  // namespace
+
+http::Router make_api(engine::Engine& engine, std::function<std::string()> mode_from) {
+    http::Router router;
+    const auto id_of = [&engine](const Request& request) {
+        return read_id(request.parameter("id"), engine.mapping());
+    };
+
+    router.add("PUT /v1/media/{id}", guarded(true, [&engine, id_of](const Request& request) {
+                   const auto id = id_of(request);
+                   const auto written = engine.put(read_item(id, request.body, engine.mapping()));
+                   return json_response(written.created ? 201 : 200, to_json(id, written));
+               }));
+    router.add("GET /v1/media/{id}", guarded(false, [&engine, id_of](const Request& request) {
+                   const auto item = engine.read(id_of(request));
+                   return item ? json_response(200, to_json(*item, engine.mapping())) : no_such_item();
+               }));
+    router.add("DELETE /v1/media/{id}", guarded(true, [&engine, id_of](const Request& request) {
+                   return engine.erase(id_of(request)) ? Response{204, {}, {}, {}}
+                                                       : no_such_item();
+               }));
+    router.add("GET /v1/media/{id}/similar", guarded(false, [&engine, id_of](const Request& request) {
+                   const auto k = request.query_value("k");
+                   const auto filter = request.query_value("filter");
+                   const auto answer =
+                       engine.similar(id_of(request), k ? read_k(*k) : 10,
+                                      filter ? read_filter(*filter, engine.mapping()) : search::Filter{});
+                   if (!answer) return problem(404, "There is no such item, or it has no embedding.");
+                   return json_response(200, to_json(*answer, engine.mapping()));
+               }));
+    router.add("POST /v1/search", guarded(false, [&engine](const Request& request) {
+                   const auto wanted = read_search(request.body, engine.mapping());
+                   const auto answer = engine.search({wanted.vector, wanted.k, wanted.filter});
+                   return json_response(200, to_json(answer, engine.mapping()));
+               }));
+    router.add("GET /status", guarded(false, [&engine, mode_from](const Request&) {
+                   return json_response(200, to_json(engine.status(), mode_from()));
+               }));
+    router.add(
+        "GET /healthz", [](const Request&) { return json_response(200, R"({"status":"alive"})"); },
+        http::Access::anyone);
+    router.add("GET /readyz",
+               guarded(false,
+                       [&engine](const Request&) {
+                           const auto readiness = engine.readiness();
+                           return readiness.ready ? json_response(200, R"({"status":"ready"})")
+                                                  : problem(503, readiness.why);
+                       }),
+               http::Access::anyone);
+    router.add("GET /metrics", [&engine](const Request&) {
+        return Response{200, "text/plain; version=0.0.4; charset=utf-8", engine.metrics().text(), {}};
+    });
+    return router;
+}
+
+}  // namespace crossover::service
