@@ -17,6 +17,7 @@
 #include "neo4j/media_store.h"
 #include "neo4j/neo4j_searcher.h"
 #include "neo4j/replicas.h"
+#include "neo4j/viewing_graph.h"
 
 namespace crossover::engine {
 
@@ -54,7 +55,8 @@ struct Engine::State {
           log(driver, config.database, config.mapping, replica),
           writer(driver, config.database, config.mapping, replica),
           source(driver, config.database, config.mapping, true),
-          neo4j_searcher(driver, config.database, config.mapping) {
+          neo4j_searcher(driver, config.database, config.mapping),
+          graph(driver, config.database, config.mapping) {
         log.prepare();
         if (client != nullptr) target = std::make_unique<Target>(*client, config.collection, config.mapping);
     }
@@ -74,6 +76,7 @@ struct Engine::State {
     neo4j::MediaWriter writer;
     neo4j::MediaStore source;
     neo4j::Neo4jSearcher neo4j_searcher;
+    neo4j::ViewingGraph graph;
     CircuitBreaker delivering;  ///< writes to Milvus
     CircuitBreaker searching;   ///< a Milvus that takes writes may yet be unable to search, and the reverse
     std::unique_ptr<Target> target;
@@ -282,6 +285,19 @@ std::optional<Answer> Engine::similar(const ItemId& id, std::size_t k, const sea
     std::erase_if(answer.neighbours, [&](const auto& neighbour) { return neighbour.id == id; });
     if (answer.neighbours.size() > k) answer.neighbours.resize(k);
     return answer;
+}
+
+Recommended Engine::recommend(const RecommendationRequest& request) {
+    State& state = *state_;
+    const auto passage = state.gate.enter();
+    const RecommenderPorts ports{state.graph,
+                                 [&](const search::Query& query) {
+                                     auto answer = state.search(query, passage.mode());
+                                     return std::pair(answer.source, std::move(answer.neighbours));
+                                 },
+                                 [&](const ItemId& id) { return state.vector_of(id, passage.mode()); }};
+    return engine::recommend(ports, state.config.mapping, request, Weights{},
+                             Deadline::after(state.config.neo4j_timeout));
 }
 
 StorageMode Engine::mode() const {

@@ -9,6 +9,7 @@
 
 #include "bolt/driver.h"
 #include "engine/metrics.h"
+#include "engine/recommender.h"
 #include "engine/storage_mode.h"
 #include "milvus/client.h"
 #include "neo4j/media_writer.h"
@@ -71,6 +72,9 @@ class Engine {
     Answer search(const search::Query& query);
     /// Nearest to the item, never itself. Empty where there is no such item, or it has no embedding.
     std::optional<Answer> similar(const ItemId& id, std::size_t k, const search::Filter& filter);
+
+    /// Vector candidates as the mode has it; the graph is always Neo4j's.
+    Recommended recommend(const RecommendationRequest& request);
 
     StorageMode mode() const;
     /// Returns when every request is in the new mode, and the other replicas and `migrate` can see it. One at

@@ -97,8 +97,7 @@ http::Router make_api(engine::Engine& engine, std::function<std::string()> mode_
                    return item ? json_response(200, to_json(*item, engine.mapping())) : no_such_item();
                }));
     router.add("DELETE /v1/media/{id}", guarded(true, [&engine, id_of](const Request& request) {
-                   return engine.erase(id_of(request)) ? Response{204, {}, {}, {}}
-                                                       : no_such_item();
+                   return engine.erase(id_of(request)) ? Response{204, {}, {}, {}} : no_such_item();
                }));
     router.add("GET /v1/media/{id}/similar", guarded(false, [&engine, id_of](const Request& request) {
                    const auto k = request.query_value("k");
@@ -113,6 +112,10 @@ http::Router make_api(engine::Engine& engine, std::function<std::string()> mode_
                    const auto wanted = read_search(request.body, engine.mapping());
                    const auto answer = engine.search({wanted.vector, wanted.k, wanted.filter});
                    return json_response(200, to_json(answer, engine.mapping()));
+               }));
+    router.add("POST /v1/recommendations", guarded(false, [&engine](const Request& request) {
+                   const auto wanted = read_recommendation(request.body, engine.mapping());
+                   return json_response(200, to_json(engine.recommend(wanted), engine.mapping()));
                }));
     router.add("GET /status", guarded(false, [&engine, mode_from](const Request&) {
                    return json_response(200, to_json(engine.status(), mode_from()));

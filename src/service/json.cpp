@@ -186,6 +186,26 @@ std::size_t checked_k(std::int64_t k) {
     return static_cast<std::size_t>(k);
 }
 
+std::size_t read_k(const json& value) {
+    if (!value.is_number_integer()) refuse("k must be an integer.");
+    const bool huge = value.is_number_unsigned() && value.get<std::uint64_t>() > search::kMostNeighbours;
+    return checked_k(huge ? -1 : value.get<std::int64_t>());
+}
+
+json to_json_value(const search::Scalar& value) {
+    return std::visit([](const auto& held) { return json(held); }, value);
+}
+
+/// The carried properties that an item has.
+json to_object(const std::vector<std::optional<search::Scalar>>& properties,
+               const sync::MediaMapping& mapping) {
+    json object = json::object();
+    for (std::size_t i = 0; i < properties.size(); ++i) {
+        if (properties[i]) object[mapping.properties[i].name] = to_json_value(*properties[i]);
+    }
+    return object;
+}
+
 json to_json_value(const ItemId& id) {
     return std::visit([](const auto& value) { return json(value); }, id);
 }
@@ -250,10 +270,7 @@ SearchRequest read_search(std::string_view body, const sync::MediaMapping& mappi
             const auto numbers = read_vector(value, name, mapping);
             request.vector.assign(numbers.begin(), numbers.end());
         } else if (name == "k") {
-            if (!value.is_number_integer()) refuse("k must be an integer.");
-            request.k = checked_k(value.is_number_unsigned() && value.get<std::uint64_t>() > 1'000'000
-                                      ? 1'000'000
-                                      : value.get<std::int64_t>());
+            request.k = read_k(value);
         } else if (name == "filter") {
             request.filter = to_filter(value, mapping);
         } else {
@@ -262,6 +279,32 @@ SearchRequest read_search(std::string_view body, const sync::MediaMapping& mappi
     }
     if (request.vector.empty())
         refuse(fmt::format("embedding, an array of {} numbers, is missing.", mapping.dimension));
+    return request;
+}
+
+engine::RecommendationRequest read_recommendation(std::string_view body, const sync::MediaMapping& mapping) {
+    const json object = parse_object(body, "The body");
+    engine::RecommendationRequest request;
+    for (const auto& [name, value] : object.items()) {
+        if (name == "user_id") {
+            if (!value.is_string()) refuse("user_id must be a string.");
+            request.user = value.get<std::string>();
+        } else if (name == "k") {
+            request.k = read_k(value);
+        } else if (name == "strategy") {
+            const auto strategy =
+                value.is_string() ? engine::parse_strategy(value.get<std::string>()) : std::nullopt;
+            if (!strategy) refuse("strategy must be auto, vector, graph or hybrid.");
+            request.strategy = *strategy;
+        } else if (name == "filter") {
+            request.filter = to_filter(value, mapping);
+        } else {
+            refuse_unknown("member", name, {"user_id", "k", "strategy", "filter"});
+        }
+    }
+    if (request.user.empty() || request.user.size() > kMaxIdBytes) {
+        refuse(fmt::format("user_id, a string of 1 to {} bytes, is missing or too long.", kMaxIdBytes));
+    }
     return request;
 }
 
@@ -289,19 +332,26 @@ std::string to_json(const neo4j::MediaItem& item, const sync::MediaMapping& mapp
 std::string to_json(const engine::Answer& answer, const sync::MediaMapping& mapping) {
     json results = json::array();
     for (const auto& neighbour : answer.neighbours) {
-        json object = json::object();
-        for (std::size_t i = 0; i < neighbour.properties.size(); ++i) {
-            const auto& value = neighbour.properties[i];
-            if (value) {
-                object[mapping.properties[i].name] =
-                    std::visit([](const auto& held) { return json(held); }, *value);
-            }
-        }
+        json object = to_object(neighbour.properties, mapping);
         object["id"] = to_json_value(neighbour.id);
         object["score"] = neighbour.score;
         results.push_back(std::move(object));
     }
     return dump({{"source", answer.source}, {"results", std::move(results)}});
+}
+
+std::string to_json(const engine::Recommended& recommended, const sync::MediaMapping& mapping) {
+    json results = json::array();
+    for (const auto& item : recommended.items) {
+        json object = to_object(item.properties, mapping);
+        object["id"] = to_json_value(item.id);
+        object["score"] = item.score;
+        object["reason"] = item.reason;
+        results.push_back(std::move(object));
+    }
+    json answer = {{"strategy", recommended.strategy}, {"results", std::move(results)}};
+    if (!recommended.source.empty()) answer["source"] = recommended.source;
+    return dump(answer);
 }
 
 std::string to_json(const ItemId& id, const neo4j::Written& written) {

@@ -33,12 +33,14 @@ struct SearchRequest {
     search::Filter filter;
 };
 SearchRequest read_search(std::string_view body, const sync::MediaMapping& mapping);
+engine::RecommendationRequest read_recommendation(std::string_view body, const sync::MediaMapping& mapping);
 /// The filter alone, as of the query parameter `filter`.
 search::Filter read_filter(std::string_view text, const sync::MediaMapping& mapping);
 std::size_t read_k(std::string_view text);
 
 std::string to_json(const neo4j::MediaItem& item, const sync::MediaMapping& mapping);
 std::string to_json(const engine::Answer& answer, const sync::MediaMapping& mapping);
+std::string to_json(const engine::Recommended& recommended, const sync::MediaMapping& mapping);
 std::string to_json(const ItemId& id, const neo4j::Written& written);
 
 }  // namespace crossover::service
