@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# demo.sh: from a bare Debian 12 to 3,200 real films migrated from Neo4j to Milvus.
+# demo.sh: from a bare Debian 12 to 3,200 real films migrated from Neo4j to Milvus under a running service.
 #
-# Installs what is missing, builds, starts the servers in .stack, loads data/ into Neo4j and takes it through the phases of
-# the guide with the real tool. Run again, it does only what is left to do.
+# Installs what is missing, builds, starts the servers in .stack, loads data/ into Neo4j, starts the recommendation-engine with
+# traffic on it, and takes both through the phases of the guide. Run again, it does only what is left to do.
 #
 #   --help    this text
 set -euo pipefail
@@ -32,7 +32,7 @@ chapter 'What is needed'
 say 'All is installed.'
 
 chapter 'Build'
-build release migrate
+build release migrate recommendation-engine
 
 chapter 'Servers'
 run ./scripts/stack.sh up
@@ -43,6 +43,9 @@ eval "$(./scripts/stack.sh env)"
 chapter 'Films into Neo4j, as a running recommender has them'
 run ./scripts/load_media.py data/movies.ndjson --embeddings data/movies-embeddings.npy
 
+chapter 'Users who do not exist, and what they have watched'
+run ./scripts/load_viewings.py
+
 migrate=build/release/bin/migrate
 job=(--checkpoint-file .stack/checkpoint.json --quarantine-file .stack/quarantine.ndjson)
 
@@ -50,19 +53,79 @@ chapter '1. Is all ready?'
 run "$migrate" preflight
 chapter '2. What would happen?'
 run "$migrate" migrate-embeddings --dry-run "${job[@]}"
-chapter '3. Copy the embeddings from Neo4j to Milvus'
-run "$migrate" migrate-embeddings "${job[@]}"
-chapter '4. Are both the same?'
-run "$migrate" validate --full-scan
 
+engine_log=.stack/logs/recommendation-engine.log
+config=.stack/config.yaml
+engine='' traffic=''
+
+# write_mode MODE: into the file that the engine reads on SIGHUP.
+write_mode() { printf 'storage:\n  mode: %s\n' "$1" >"$config"; }
+
+start_engine() {
+  write_mode neo4j_only
+  printf '%s$ build/release/bin/recommendation-engine --config %s%s\n' "$bold" "$config" "$plain"
+  build/release/bin/recommendation-engine --config "$config" --listen 127.0.0.1:0 --shadow-share 0.5 2>"$engine_log" &
+  engine=$!
+  until address=$(sed -n 's/.*event=listening.* address=\([^ ]*\).*/\1/p' "$engine_log") && [[ -n $address ]]; do
+    kill -0 "$engine" 2>/dev/null || die "the engine ended: $(tail -n 3 "$engine_log")"
+    sleep 0.1
+  done
+  say "It answers on $address; its log is $engine_log."
+}
+
+# turn MODE: as an operator does it.
+turn() {
+  write_mode "$1"
+  printf '%s$ echo "storage: {mode: %s}" > %s && kill -HUP %s%s\n' "$bold" "$1" "$config" "$engine" "$plain"
+  kill -HUP "$engine"
+  ./scripts/python scripts/lib/ask_engine.py "$address" wait-for-mode "$1"
+}
+
+finish() {
+  [[ -z $traffic ]] || kill "$traffic" 2>/dev/null || true
+  [[ -z $engine ]] || kill "$engine" 2>/dev/null || true
+}
+trap finish EXIT
+
+chapter 'The service, as it was: everything in Neo4j'
+start_engine
+./scripts/python scripts/lib/traffic.py "$address" data/movies.ndjson &
+traffic=$!
+say 'Eight clients search, write and ask for recommendations from now on.'
+chapter '3. Write to both'
+turn dual_write
+chapter '4. Copy the embeddings from Neo4j to Milvus'
+run "$migrate" migrate-embeddings "${job[@]}"
+chapter '5. Are both the same?'
+run "$migrate" validate --full-scan
+chapter '6. Search Milvus, with Neo4j standing by'
+turn shadow_milvus
+run ./scripts/python scripts/lib/ask_engine.py "$address" wait-for-source milvus
+sleep 5 # for traffic to compare
+chapter '7. Hybrid: vectors from Milvus, the graph from Neo4j'
+turn hybrid
+sleep 5 # for traffic to measure
+run ./scripts/python scripts/lib/ask_engine.py "$address" latency
+
+chapter 'What the clients noticed'
+kill "$traffic"
+wait "$traffic" || die 'a request failed; the lines above say which'
+traffic=''
+
+chapter 'Vectors and graph together'
+run ./scripts/python scripts/lib/ask_engine.py "$address" recommend user-0007
 chapter 'Out of Milvus'
 run ./scripts/python scripts/lib/nearest.py 'The Matrix'
+kill "$engine"
+wait "$engine" || die "the engine did not end well; see $engine_log"
+engine=''
 
 chapter 'Look around'
 cat <<'TEXT'
 The servers stay up. In this shell or another:
   eval "$(./scripts/stack.sh env)"                             their addresses and passwords
   build/release/bin/migrate --help                             every command
+  build/release/bin/recommendation-engine --config .stack/config.yaml    the service, in hybrid mode
   ./scripts/python scripts/lib/nearest.py 'Toy Story'          another film
   ./scripts/stack.sh kill milvus                               break something, then: start milvus
 Your own data: ./scripts/load_media.py --help

@@ -128,6 +128,7 @@ listening() {
 
 explain_failure() {
   [[ -n $why ]] || return 0
+  [[ -r $DIR/logs/$server.log ]] || { warn "error: $why."; return; }
   warn "error: $why. The end of $DIR/logs/$server.log:"
   awk '/^--- started / { lines = 0 } { line[lines++] = substr($0, 1, 300) }
     END { for (i = lines > 25 ? lines - 25 : 0; i < lines; i++) print "  | " line[i] }' "$DIR/logs/$server.log" >&2

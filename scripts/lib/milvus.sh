@@ -32,9 +32,10 @@ YAML
   for role in rootCoord queryCoord queryNode indexNode dataCoord dataNode proxy; do
     settings+=("$role.ip=127.0.0.1") # what it tells its other parts
   done
-  # It insists on a standalone-ALIAS.pid in /run/milvus or, where it may not write there, in /tmp/milvus.
+  # It insists on a standalone-ALIAS.pid in /run/milvus or, where it may not write there, in /tmp/milvus; and on a
+  # server_id_PID in the latter, which the first one would make for its user alone.
+  [[ -d /tmp/milvus ]] || mkdir -m 1777 /tmp/milvus
   if ! mkdir -p /run/milvus 2>/dev/null || [[ ! -w /run/milvus ]]; then
-    [[ -d /tmp/milvus ]] || mkdir -m 1777 /tmp/milvus
     [[ -w /tmp/milvus ]] || die "Milvus needs to write to /tmp/milvus, which belongs to $(stat -c %U /tmp/milvus); ask for it to be removed"
   fi
   launch milvus "${settings[@]}" DEPLOY_MODE=STANDALONE "METRICS_PORT=$MILVUS_METRICS_PORT" \

@@ -25,8 +25,8 @@ struct Request {
     std::string body;
     std::string peer;  ///< "127.0.0.1:51234"
 
-    /// The parameter that the route names; it must have one of that name.
-    const std::string& parameter(std::string_view name) const { return parameters.find(name)->second; }
+    /// Throws std::out_of_range where the route has none of that name.
+    const std::string& parameter(std::string_view name) const { return parameters.at(std::string(name)); }
 
     /// The first of that name.
     std::optional<std::string_view> query_value(std::string_view name) const {

@@ -11,9 +11,9 @@ namespace crossover::http {
 struct Response {
     unsigned status = 200;
     std::string content_type = "application/json";
-    std::string body;
+    std::string body{};
     /// Beyond Content-Type, Content-Length, Connection and Date, which the server writes itself.
-    std::vector<std::pair<std::string, std::string>> headers;
+    std::vector<std::pair<std::string, std::string>> headers{};
 };
 
 /// An error answer: a problem document (RFC 9457) of type "about:blank". `detail` is a sentence for the

@@ -135,6 +135,8 @@ struct Server::Impl {
     }
 
     void close_all() {
+        // First, so that who sees a connection closed knows that its request will not be begun.
+        state.workers.stop();
         for (AnyConnection* connection : state.connections) connection->close();
     }
 
@@ -156,15 +158,14 @@ Server::Server(ServerConfig config, Router router)
     });
     if (!loopback && !impl_->state.token) {
         refuse(fmt::format(
-            "'{}' can be reached from other machines, so requests must bring a token: set "
-                           "SERVICE_TOKEN, or listen on 127.0.0.1",
+            "'{}' can be reached from other machines, so requests must bring a token: set a bearer "
+            "token (SERVICE_TOKEN), or listen on 127.0.0.1",
             impl_->state.config.listen));
     }
 }
 
 Server::~Server() {
     drain(Deadline::at(Deadline::Clock::now()));
-    impl_->state.workers.stop();
     impl_->state.workers.join();
 }
 

@@ -17,8 +17,8 @@ namespace crossover::http {
 
 struct Limits {
     std::size_t header_bytes = 16 * 1024;  ///< of the request line, and of the fields; beyond it 431
-    std::size_t body_bytes =
-        1024 * 1024;  ///< beyond it 413, before the body is read where its length is told
+    /// Beyond it 413, before the body is read where its length is told.
+    std::size_t body_bytes = 1024 * 1024;
     std::chrono::milliseconds header_timeout{10'000};  ///< from its first byte, and for the TLS handshake
     std::chrono::milliseconds body_timeout{30'000};
     std::chrono::milliseconds idle_timeout{60'000};  ///< between requests, and before the first
@@ -43,14 +43,15 @@ struct Observation {
 
 struct ServerConfig {
     std::string listen = "127.0.0.1:8080";  ///< "host:port", "[::1]:port"; port 0 is any free one
-    std::size_t workers = 16;               ///< threads that run handlers
+    std::size_t workers = 16;               ///< threads that run handlers; at least one
     Limits limits;
     std::optional<TlsFiles> tls;
     std::string token;  ///< what "Authorization: Bearer" must bring; empty is no token
     /// Called on the I/O thread: must neither block nor throw.
     std::function<void(const Observation&)> observe;
-    /// Gets what clients are not told: what handlers threw, and trouble with accepting (`where` is the route,
-    /// "PUT /v1/media/{id}", or "accept"). Called from any thread, several at once; must not throw.
+    /// Gets what clients are not told: what handlers threw, and trouble with connections (`where` is the
+    /// route, "PUT /v1/media/{id}", or "accept" or "connection"). Called from any thread, several at once;
+    /// must not throw.
     std::function<void(std::string_view where, const std::exception& error)> report;
 };
 
@@ -73,8 +74,8 @@ class Server {
     std::uint16_t port() const;
 
     /// Stops accepting, closes idle connections, lets the requests that have begun to arrive be answered, and
-    /// stops. False when some were not within the deadline: their connections were closed. Handlers
-    /// that still run then are waited for by the destructor only.
+    /// stops. False when some were not within the deadline: their connections were closed, and requests that
+    /// still waited are not begun. Handlers that still run then are waited for by the destructor only.
     bool drain(Deadline deadline);
 
   private:

@@ -6,6 +6,7 @@
 #include <thread>
 #include <unordered_map>
 
+#include "core/text.h"
 #include "migrate/patience.h"
 
 namespace crossover::migrate {
@@ -301,7 +302,7 @@ ValidateProgress Validation::progress(std::int64_t expected, Clock::time_point s
         now.eta_seconds = static_cast<double>(expected - now.checked) / now.items_per_second;
     }
     const auto again = unseen_.size() + waiting_.size();
-    now.state = fed_ && again > 0 ? fmt::format("looking again at {} differences", again) : "comparing";
+    now.state = fed_ && again > 0 ? "looking again at " + counted(again, "difference", "differences") : "comparing";
     return now;
 }
 

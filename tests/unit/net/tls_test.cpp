@@ -1,18 +1,15 @@
 #include "net/tls.h"
 
 #include <gmock/gmock.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 
 #include <csignal>
-#include <cstdio>
-#include <filesystem>
 #include <future>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "support/tls_identity.h"
 #include "unit/net/listener.h"
 
 namespace crossover::net::test {
@@ -21,54 +18,14 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 
-template <auto function>
-struct Free {
-    template <class T>
-    void operator()(T* object) const {
-        function(object);
-    }
-};
-using Key = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, Free<X509_free>>;
+using crossover::test::Free;
+using Identity = crossover::test::TlsIdentity;
 using Context = std::unique_ptr<SSL_CTX, Free<SSL_CTX_free>>;
 using Session = std::unique_ptr<SSL, Free<SSL_free>>;
 
 Deadline soon() {
     return Deadline::after(10s);
 }
-
-/// A self-signed certificate for one host, in memory and as a PEM file that can serve as CA file.
-struct Identity {
-    explicit Identity(const std::string& alternative_name)
-        : key(EVP_EC_gen("P-256")), certificate(X509_new()) {
-        X509_set_version(certificate.get(), X509_VERSION_3);
-        ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), 1);
-        X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -3600);
-        X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 3600);
-        X509_set_pubkey(certificate.get(), key.get());
-        X509_NAME* name = X509_get_subject_name(certificate.get());
-        const auto* common = reinterpret_cast<const unsigned char*>("crossover test");
-        X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, common, -1, -1, 0);
-        X509_set_issuer_name(certificate.get(), name);
-        X509_EXTENSION* extension =
-            X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, alternative_name.c_str());
-        X509_add_ext(certificate.get(), extension, -1);
-        X509_EXTENSION_free(extension);
-        X509_sign(certificate.get(), key.get(), EVP_sha256());
-
-        std::string path = (std::filesystem::temp_directory_path() / "crossover-tls-XXXXXX").string();
-        const Descriptor file(::mkstemp(path.data()));
-        pem = path;
-        std::FILE* out = std::fopen(path.c_str(), "w");
-        PEM_write_X509(out, certificate.get());
-        std::fclose(out);
-    }
-    ~Identity() { std::filesystem::remove(pem); }
-
-    Key key;
-    Certificate certificate;
-    std::string pem;
-};
 
 /// Serves one connection in a thread: shakes hands, notes the name asked for, then sends back what it
 /// receives.
@@ -156,7 +113,7 @@ TEST(Tls, ATrustedCertificateOfTheRightHostIsAccepted) {
     const Identity identity("DNS:localhost");
     EchoServer server(identity);
     {
-        const auto client = tls_connect("localhost", server.port(), {TlsTrust::verified, identity.pem},
+        const auto client = tls_connect("localhost", server.port(), {TlsTrust::verified, identity.pem.path()},
                                         soon(), System::neo4j);
         write_text(*client, "hello");
         EXPECT_EQ(read_exactly(*client, 5), "hello");
@@ -169,7 +126,7 @@ TEST(Tls, AnAddressIsVerifiedAsOne) {
     const Identity identity("IP:127.0.0.1");
     EchoServer server(identity);
     {
-        const auto client = tls_connect("127.0.0.1", server.port(), {TlsTrust::verified, identity.pem},
+        const auto client = tls_connect("127.0.0.1", server.port(), {TlsTrust::verified, identity.pem.path()},
                                         soon(), System::neo4j);
         write_text(*client, "hello");
         EXPECT_EQ(read_exactly(*client, 5), "hello");
@@ -180,7 +137,7 @@ TEST(Tls, AnAddressIsVerifiedAsOne) {
 TEST(Tls, TheWrongHostIsRefused) {
     const Identity identity("DNS:other.example");
     EchoServer server(identity);
-    const Error error = refusal("localhost", server.port(), {TlsTrust::verified, identity.pem});
+    const Error error = refusal("localhost", server.port(), {TlsTrust::verified, identity.pem.path()});
     EXPECT_EQ(error.kind(), ErrorKind::authentication);
     EXPECT_THAT(error.what(), HasSubstr("localhost:" + std::to_string(server.port())));
     EXPECT_THAT(error.what(), HasSubstr("hostname mismatch"));
@@ -189,7 +146,7 @@ TEST(Tls, TheWrongHostIsRefused) {
 TEST(Tls, TheWrongAddressIsRefused) {
     const Identity identity("DNS:localhost");
     EchoServer server(identity);
-    const Error error = refusal("127.0.0.1", server.port(), {TlsTrust::verified, identity.pem});
+    const Error error = refusal("127.0.0.1", server.port(), {TlsTrust::verified, identity.pem.path()});
     EXPECT_EQ(error.kind(), ErrorKind::authentication);
     EXPECT_THAT(error.what(), HasSubstr("IP address mismatch"));
 }
@@ -206,7 +163,7 @@ TEST(Tls, ACertificateOfAnotherAuthorityIsRefused) {
     const Identity identity("DNS:localhost");
     const Identity other("DNS:localhost");
     EchoServer server(identity);
-    EXPECT_EQ(refusal("localhost", server.port(), {TlsTrust::verified, other.pem}).kind(),
+    EXPECT_EQ(refusal("localhost", server.port(), {TlsTrust::verified, other.pem.path()}).kind(),
               ErrorKind::authentication);
 }
 
@@ -229,8 +186,8 @@ TEST(Tls, OldVersionsAreRefused) {
 TEST(Tls, Version12IsAccepted) {
     const Identity identity("DNS:localhost");
     EchoServer server(identity, TLS1_2_VERSION);
-    const auto client =
-        tls_connect("localhost", server.port(), {TlsTrust::verified, identity.pem}, soon(), System::neo4j);
+    const auto client = tls_connect("localhost", server.port(), {TlsTrust::verified, identity.pem.path()},
+                                    soon(), System::neo4j);
     write_text(*client, "hello");
     EXPECT_EQ(read_exactly(*client, 5), "hello");
 }
@@ -268,8 +225,8 @@ TEST(Tls, TheHandshakeEndsAtTheDeadline) {
 TEST(Tls, ReadsAndWritesAtTheSameTime) {
     const Identity identity("DNS:localhost");
     EchoServer server(identity);
-    const auto client =
-        tls_connect("localhost", server.port(), {TlsTrust::verified, identity.pem}, soon(), System::neo4j);
+    const auto client = tls_connect("localhost", server.port(), {TlsTrust::verified, identity.pem.path()},
+                                    soon(), System::neo4j);
     std::string sent(16 * 1024 * 1024, '\0');
     for (std::size_t i = 0; i < sent.size(); ++i) sent[i] = static_cast<char>(i * 2654435761U >> 24);
     std::jthread writer([&] { write_text(*client, sent); });
@@ -279,8 +236,8 @@ TEST(Tls, ReadsAndWritesAtTheSameTime) {
 TEST(Tls, ShutdownWakesAReader) {
     const Identity identity("DNS:localhost");
     EchoServer server(identity);
-    const auto client =
-        tls_connect("localhost", server.port(), {TlsTrust::verified, identity.pem}, soon(), System::neo4j);
+    const auto client = tls_connect("localhost", server.port(), {TlsTrust::verified, identity.pem.path()},
+                                    soon(), System::neo4j);
     auto reading = std::async(std::launch::async, [&] {
         std::byte buffer[1];
         try {
@@ -297,8 +254,8 @@ TEST(Tls, ShutdownWakesAReader) {
 TEST(Tls, WritingToAClosedPeerRaisesNoSignal) {
     const Identity identity("DNS:localhost");
     EchoServer server(identity);
-    const auto client =
-        tls_connect("localhost", server.port(), {TlsTrust::verified, identity.pem}, soon(), System::neo4j);
+    const auto client = tls_connect("localhost", server.port(), {TlsTrust::verified, identity.pem.path()},
+                                    soon(), System::neo4j);
     write_text(*client, "quit");
     server.name_asked_for();
     const auto write_until_it_fails = [&] {
@@ -311,8 +268,8 @@ TEST(Tls, WritingToAClosedPeerRaisesNoSignal) {
 TEST(Tls, SessionTicketsDoNotMakeAConnectionBusyAndClosingIsSeen) {
     const Identity identity("DNS:localhost");
     EchoServer server(identity);
-    const auto client =
-        tls_connect("localhost", server.port(), {TlsTrust::verified, identity.pem}, soon(), System::neo4j);
+    const auto client = tls_connect("localhost", server.port(), {TlsTrust::verified, identity.pem.path()},
+                                    soon(), System::neo4j);
     EXPECT_TRUE(client->idle_and_open());
     write_text(*client, "hello");
     // The echo comes behind the tickets of TLS 1.3.
