@@ -1,0 +1,281 @@
+#include <gtest/gtest.h>
+
+#include <random>
+#include <set>
+#include <thread>
+
+#include "core/error.h"
+#include "integration/bolt/server.h"
+#include "neo4j/change_log.h"
+#include "neo4j/media_store.h"
+#include "neo4j/media_writer.h"
+#include "neo4j/replicas.h"
+
+namespace crossover::neo4j {
+namespace {
+
+using bolt::test::environment;
+using namespace std::chrono_literals;
+
+Deadline soon() {
+    return Deadline::after(30s);
+}
+
+std::string unique(const std::string& prefix) {
+    std::random_device random;
+    return prefix + std::to_string(random()) + std::to_string(random());
+}
+
+sync::MediaMapping new_mapping() {
+    sync::MediaMapping mapping;
+    mapping.label = unique("Captured");
+    mapping.dimension = 2;
+    mapping.properties = {{"title", sync::PropertyType::text}, {"year", sync::PropertyType::int64}};
+    return mapping;
+}
+
+class CaptureTest : public testing::Test {
+  protected:
+    CaptureTest()
+        : driver(bolt::parse_uri(environment("NEO4J_URI")),
+                 bolt::AuthToken::basic(environment("NEO4J_USER"), environment("NEO4J_PASSWORD"))) {
+        cypher("CREATE CONSTRAINT FOR (m:" + mapping.label + ") REQUIRE m.id IS UNIQUE");
+        log.prepare();
+        cypher("MATCH (c:EmbeddingChange) DELETE c");  // of a test that did not end
+    }
+    ~CaptureTest() override {
+        cypher("MATCH (m:" + mapping.label + ") DETACH DELETE m");
+        cypher("MATCH (c:EmbeddingChange) WHERE c.owner STARTS WITH $owner DELETE c", {{"owner", owner}});
+    }
+
+    std::vector<bolt::Record> cypher(const std::string& query, const bolt::Parameters& parameters = {}) {
+        return driver.session({.database = "neo4j"}).run(query, parameters).collect();
+    }
+    std::int64_t number(const std::string& query, const bolt::Parameters& parameters = {}) {
+        return *cypher(query, parameters).at(0)[0].get_if<std::int64_t>();
+    }
+    bolt::Map properties_of(const std::string& id) {
+        const auto rows =
+            cypher("MATCH (m:" + mapping.label + " {id: $id}) RETURN properties(m)", {{"id", id}});
+        return *rows.at(0)[0].get_if<bolt::Map>();
+    }
+    std::int64_t entries() {
+        return number("MATCH (c:EmbeddingChange) WHERE c.owner STARTS WITH $owner RETURN count(c)",
+                      {{"owner", owner}});
+    }
+    /// As if the lease had ended.
+    void expire(const ChangeEntry& entry) {
+        cypher("MATCH (c:EmbeddingChange {key: $key}) SET c.lease = 1", {{"key", entry.key}});
+    }
+    MediaItem item(const std::string& id) const {
+        return {id, std::vector<double>{1, 0.1}, {"Title", 1999}, 0};
+    }
+    std::vector<sync::Presence> versions(const std::vector<ItemId>& ids) {
+        return MediaStore(driver, "neo4j", mapping, true).read_versions(ids, soon());
+    }
+
+    bolt::Driver driver;
+    const sync::MediaMapping mapping = new_mapping();
+    const std::string owner = unique("owner-");
+    MediaWriter writer{driver, "neo4j", mapping, owner};
+    ChangeLog log{driver, "neo4j", mapping, owner};
+};
+
+TEST_F(CaptureTest, APutStoresTheItemAndItsEntryInOne) {
+    const auto written = writer.put(item("a"), Capture::on, soon());
+    EXPECT_TRUE(written.created);
+    ASSERT_TRUE(written.entry);
+    EXPECT_EQ(properties_of("a"), (bolt::Map{{"id", "a"},
+                                             {"title", "Title"},
+                                             {"year", 1999},
+                                             {"embedding", bolt::List{1.0, 0.1}},
+                                             {"embedding_version", written.version}}));
+    const auto rows = cypher(
+        "MATCH (c:EmbeddingChange {key: $key}) RETURN c.media_id, c.version, c.op, c.owner, "
+        "c.lease - c.created_at",
+        {{"key", written.entry->key}});
+    ASSERT_EQ(rows.size(), 1U);
+    EXPECT_EQ(rows[0].values(), (bolt::List{"a", written.version, "put", owner, 20'000}));
+
+    const auto again = writer.put(item("a"), Capture::on, soon());
+    EXPECT_FALSE(again.created);
+    EXPECT_GT(again.version, written.version);
+    EXPECT_EQ(entries(), 2);
+}
+
+TEST_F(CaptureTest, WithoutCaptureThereIsNoEntryButAFreshVersion) {
+    const auto first = writer.put(item("a"), Capture::off, soon());
+    const auto second = writer.put(item("a"), Capture::off, soon());
+    EXPECT_FALSE(second.entry);
+    EXPECT_GT(second.version, first.version);
+    EXPECT_FALSE(writer.erase(std::string("a"), Capture::off, soon())->entry);
+    EXPECT_EQ(entries(), 0);
+}
+
+TEST_F(CaptureTest, AVersionFromAFasterClockIsFollowedByTheNext) {
+    writer.put(item("a"), Capture::on, soon());
+    const std::int64_t future = 4'000'000'000'000'000'000;
+    cypher("MATCH (m:" + mapping.label + ") SET m.embedding_version = $future", {{"future", future}});
+    EXPECT_EQ(writer.put(item("a"), Capture::on, soon()).version, future + 1);
+    EXPECT_EQ(writer.erase(std::string("a"), Capture::on, soon())->version, future + 2);
+}
+
+TEST_F(CaptureTest, APutWithoutEmbeddingKeepsItAndWhatTheMappingDoesNotName) {
+    writer.put(item("a"), Capture::on, soon());
+    cypher("MATCH (m:" + mapping.label + ") SET m.director = 'Lang'");
+    writer.put({std::string("a"), std::nullopt, {bolt::Null(), 2000}, 0}, Capture::on, soon());
+    const auto stored = properties_of("a");
+    EXPECT_EQ(*stored.find("embedding"), (bolt::List{1.0, 0.1}));
+    EXPECT_EQ(*stored.find("director"), "Lang");
+    EXPECT_EQ(*stored.find("year"), 2000);
+    EXPECT_EQ(stored.find("title"), nullptr);
+    EXPECT_EQ(stored.find("crossover_touched"), nullptr);
+}
+
+TEST_F(CaptureTest, ADeleteRemovesNodeAndRelationshipsAndLeavesAnEntry) {
+    writer.put(item("a"), Capture::on, soon());
+    cypher("MATCH (m:" + mapping.label + ") CREATE (:CaptureTestUser)-[:VIEWED]->(m)");
+    const auto erased = writer.erase(std::string("a"), Capture::on, soon());
+    ASSERT_TRUE(erased && erased->entry);
+    EXPECT_EQ(number("MATCH (c:EmbeddingChange {key: $key}) WHERE c.op = 'delete' RETURN c.version",
+                     {{"key", erased->entry->key}}),
+              erased->version);
+    EXPECT_EQ(number("MATCH (m:" + mapping.label + ") RETURN count(m)"), 0);
+    EXPECT_FALSE(writer.erase(std::string("a"), Capture::on, soon()));
+    EXPECT_EQ(entries(), 2);
+    cypher("MATCH (u:CaptureTestUser) DELETE u");
+}
+
+TEST_F(CaptureTest, ReadShowsWhatIsThere) {
+    const auto written = writer.put(item("a"), Capture::on, soon());
+    const auto found = writer.read(std::string("a"), soon());
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->version, written.version);
+    EXPECT_EQ(*found->embedding, (std::vector<double>{1, 0.1}));
+    EXPECT_EQ(found->properties, (std::vector<bolt::Value>{"Title", 1999}));
+    EXPECT_FALSE(writer.read(std::string("b"), soon()));
+}
+
+TEST_F(CaptureTest, VersionsOfOneIdNeverRepeatUnderContention) {
+    MediaWriter other(driver, "neo4j", mapping, owner);
+    std::mutex mutex;
+    std::multiset<std::int64_t> seen;
+    std::vector<std::jthread> threads;
+    for (int n = 0; n < 8; ++n) {
+        threads.emplace_back([&, n] {
+            for (int i = 0; i < 15; ++i) {
+                auto& mine = n % 2 == 0 ? writer : other;
+                std::optional<Written> written;
+                if (i % 5 == 4) {
+                    written = mine.erase(std::string("hot"), Capture::on, soon());
+                } else {
+                    written = mine.put(item("hot"), Capture::on, soon());
+                }
+                if (!written) continue;
+                std::lock_guard lock(mutex);
+                seen.insert(written->version);
+            }
+        });
+    }
+    threads.clear();
+    EXPECT_EQ(std::set<std::int64_t>(seen.begin(), seen.end()).size(), seen.size());
+    EXPECT_EQ(entries(), static_cast<std::int64_t>(seen.size()));
+}
+
+TEST_F(CaptureTest, ASettlementRetiresTheEntriesOfWhatIsUnchanged) {
+    const std::vector<ItemId> ids = {std::string("a"), std::string("b")};
+    std::vector<ChangeEntry> mine = {*writer.put(item("a"), Capture::on, soon()).entry,
+                                     *writer.put(item("a"), Capture::on, soon()).entry,
+                                     *writer.put(item("b"), Capture::on, soon()).entry};
+    const auto before = versions(ids);
+    const auto later = writer.put(item("a"), Capture::on, soon());
+    EXPECT_EQ(log.settlement(mine)->changed(ids, before, soon()), (std::vector<std::size_t>{0}));
+    EXPECT_EQ(entries(), 3) << "b's is retired; a has changed, and one more";
+
+    EXPECT_TRUE(log.settlement(mine)->changed(ids, versions(ids), soon()).empty());
+    const auto left = cypher("MATCH (c:EmbeddingChange {owner: $owner}) RETURN c.key", {{"owner", owner}});
+    ASSERT_EQ(left.size(), 1U);
+    EXPECT_EQ(left[0][0], later.entry->key) << "an entry that was not named stays";
+}
+
+TEST_F(CaptureTest, ADeposedOwnerRetiresNothing) {
+    const std::vector<ItemId> ids = {std::string("a")};
+    const std::vector<ChangeEntry> mine = {*writer.put(item("a"), Capture::on, soon()).entry};
+    const auto before = versions(ids);
+    expire(mine[0]);
+    ChangeLog other(driver, "neo4j", mapping, owner + "-other");
+    EXPECT_EQ(other.claim(100), mine);
+    EXPECT_TRUE(log.settlement(mine)->changed(ids, before, soon()).empty());
+    EXPECT_EQ(entries(), 1);
+    EXPECT_TRUE(other.settlement(mine)->changed(ids, before, soon()).empty());
+    EXPECT_EQ(entries(), 0);
+}
+
+TEST_F(CaptureTest, OnlyEntriesWhoseLeaseHasEndedAreClaimed) {
+    const auto first = *writer.put(item("a"), Capture::on, soon()).entry;
+    const auto second = *writer.put(item("b"), Capture::on, soon()).entry;
+    EXPECT_TRUE(log.claim(100).empty());
+    expire(second);
+    EXPECT_EQ(log.claim(100), (std::vector<ChangeEntry>{second}));
+    EXPECT_TRUE(log.claim(100).empty()) << "it has a lease again";
+    EXPECT_EQ(log.depth(soon()).entries, number("MATCH (c:EmbeddingChange) RETURN count(c)"));
+    (void)first;
+}
+
+TEST_F(CaptureTest, NoEntryIsClaimedTwice) {
+    for (int n = 0; n < 60; ++n) expire(*writer.put(item("a"), Capture::on, soon()).entry);
+    std::mutex mutex;
+    std::multiset<std::string> claimed;
+    std::vector<std::jthread> threads;
+    for (int n = 0; n < 6; ++n) {
+        threads.emplace_back([&, n] {
+            ChangeLog mine(driver, "neo4j", mapping, owner + "-" + std::to_string(n));
+            for (auto found = mine.claim(7); !found.empty(); found = mine.claim(7)) {
+                std::lock_guard lock(mutex);
+                for (const auto& entry : found) claimed.insert(entry.key);
+            }
+        });
+    }
+    threads.clear();
+    EXPECT_EQ(claimed.size(), 60U);
+    EXPECT_EQ(std::set<std::string>(claimed.begin(), claimed.end()).size(), 60U);
+}
+
+TEST_F(CaptureTest, AHeartbeatMakesAReplicaLivingUntilItWithdraws) {
+    Heartbeat heartbeat(driver, "neo4j", owner);
+    const auto mode = [&]() -> std::string {
+        for (const auto& replica : living_replicas(driver, "neo4j")) {
+            if (replica.id == owner) return replica.mode;
+        }
+        return "absent";
+    };
+    EXPECT_EQ(mode(), "absent");
+    EXPECT_TRUE(heartbeat.limit().passed());
+    heartbeat.beat("dual_write", soon());
+    EXPECT_EQ(mode(), "dual_write");
+    EXPECT_GT(heartbeat.limit().remaining(), 20s);
+    heartbeat.beat("hybrid", soon());
+    EXPECT_EQ(mode(), "hybrid");
+    heartbeat.withdraw(soon());
+    EXPECT_EQ(mode(), "absent");
+}
+
+TEST_F(CaptureTest, ADeadReplicaThatDidNotCaptureEndsTheEpoch) {
+    Heartbeat heartbeat(driver, "neo4j", owner);
+    const auto died_in = [&](const char* mode) {
+        cypher("CREATE (:EngineReplica {id: $id, mode: $mode, seen_at: timestamp() - 31000})",
+               {{"id", owner + "-dead"}, {"mode", mode}});
+        heartbeat.bury_the_dead(soon());
+        EXPECT_EQ(number("MATCH (r:EngineReplica {id: $id}) RETURN count(r)", {{"id", owner + "-dead"}}), 0);
+        return capture_epoch(driver, "neo4j");
+    };
+    begin_capture_epoch(driver, "neo4j", soon());
+    const auto epoch = capture_epoch(driver, "neo4j");
+    EXPECT_EQ(died_in("dual_write"), epoch);
+    EXPECT_EQ(died_in("neo4j_only"), epoch + 1);
+    heartbeat.bury_the_dead(soon());
+    EXPECT_EQ(capture_epoch(driver, "neo4j"), epoch + 1);
+}
+
+}  // namespace
+}  // namespace crossover::neo4j

@@ -1,0 +1,116 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+
+#include "integration/bolt/server.h"
+#include "neo4j/neo4j_searcher.h"
+
+namespace crossover::neo4j {
+namespace {
+
+using bolt::test::environment;
+using search::Comparison;
+using namespace std::chrono_literals;
+
+constexpr std::uint32_t kDimension = 4;
+
+class SearcherTest : public testing::TestWithParam<sync::Metric> {
+  protected:
+    SearcherTest()
+        : driver(bolt::parse_uri(environment("NEO4J_URI")),
+                 bolt::AuthToken::basic(environment("NEO4J_USER"), environment("NEO4J_PASSWORD"))) {
+        std::random_device device;
+        mapping.label = "Searched" + std::to_string(device()) + std::to_string(device());
+        mapping.dimension = kDimension;
+        mapping.metric = GetParam();
+        mapping.properties = {{"title", sync::PropertyType::text}, {"year", sync::PropertyType::int64}};
+        std::mt19937 random(5);
+        std::uniform_real_distribution<double> value(-1, 1);
+        for (int n = 0; n < 50; ++n) {
+            std::vector<double> vector(kDimension);
+            for (auto& element : vector) element = static_cast<float>(value(random));
+            vectors.push_back(vector);
+            bolt::List list(vector.begin(), vector.end());
+            cypher(
+                "CREATE (:" + mapping.label + " {id: $id, title: 't', year: $year, embedding: $embedding})",
+                {{"id", std::to_string(n)}, {"year", 2000 + n}, {"embedding", std::move(list)}});
+        }
+        // None of these can be found, and none may break a search.
+        cypher("CREATE (:" + mapping.label + " {id: 'none'}), (:" + mapping.label +
+               " {id: 'short', embedding: [1.0]}), (:" + mapping.label +
+               " {id: 'text', embedding: 'x'}), (:" + mapping.label +
+               " {id: 'mixed', embedding: ['a', 'b', 'c', 'd']})");
+    }
+    ~SearcherTest() override { cypher("MATCH (m:" + mapping.label + ") DELETE m"); }
+
+    void cypher(const std::string& query, const bolt::Parameters& parameters = {}) {
+        driver.session({.database = "neo4j"}).run(query, parameters).consume();
+    }
+    /// As Milvus counts: larger is nearer, but for L2, whose squared distance it is.
+    double score(const std::vector<double>& a, std::span<const float> b) const {
+        double dot = 0, left = 0, right = 0, apart = 0;
+        for (std::size_t i = 0; i < kDimension; ++i) {
+            dot += a[i] * b[i];
+            left += a[i] * a[i];
+            right += b[i] * b[i];
+            apart += (a[i] - b[i]) * (a[i] - b[i]);
+        }
+        if (mapping.metric == sync::Metric::l2) return apart;
+        return mapping.metric == sync::Metric::cosine ? dot / std::sqrt(left * right) : dot;
+    }
+    void expect_nearest(const std::vector<search::Neighbour>& found, std::span<const float> wanted,
+                        std::size_t k, int first_year = 0) {
+        std::vector<std::pair<double, std::string>> all;
+        for (std::size_t n = 0; n < vectors.size(); ++n) {
+            if (2000 + static_cast<int>(n) < first_year) continue;
+            const double mine = score(vectors[n], wanted);
+            all.emplace_back(mapping.metric == sync::Metric::l2 ? mine : -mine, std::to_string(n));
+        }
+        std::sort(all.begin(), all.end());
+        ASSERT_EQ(found.size(), std::min(k, all.size()));
+        for (std::size_t place = 0; place < found.size(); ++place) {
+            EXPECT_EQ(found[place].id, ItemId(all[place].second)) << place;
+            EXPECT_NEAR(found[place].score, std::abs(all[place].first) * (found[place].score < 0 ? -1 : 1),
+                        1e-5);
+            EXPECT_EQ(found[place].properties[0], search::Scalar(std::string("t")));
+        }
+    }
+
+    bolt::Driver driver;
+    sync::MediaMapping mapping;
+    std::vector<std::vector<double>> vectors;
+    const std::vector<float> wanted = {0.5F, -0.25F, 0.75F, 0.1F};
+};
+
+TEST_P(SearcherTest, ComparesWithAllWhereThereIsNoIndex) {
+    Neo4jSearcher searcher(driver, "neo4j", mapping);
+    EXPECT_EQ(searcher.index_name(Deadline::after(30s)), "");
+    expect_nearest(searcher.nearest({wanted, 7, {}}, Deadline::after(30s)), wanted, 7);
+    const search::Filter late = {{"year", Comparison::greater_or_equal, {std::int64_t{2030}}}};
+    expect_nearest(searcher.nearest({wanted, 5, late}, Deadline::after(30s)), wanted, 5, 2030);
+    EXPECT_EQ(searcher.nearest({wanted, 1000, {}}, Deadline::after(30s)).size(), 50U);
+}
+
+TEST_P(SearcherTest, UsesTheVectorIndexOfTheMetric) {
+    const std::string function = mapping.metric == sync::Metric::l2 ? "euclidean" : "cosine";
+    cypher("CREATE VECTOR INDEX v_" + mapping.label + " FOR (m:" + mapping.label +
+           ") ON m.embedding OPTIONS {indexConfig: {`vector.dimensions`: 4, `vector.similarity_function`: '" +
+           function + "', `vector.quantization.enabled`: false}}");
+    cypher("CALL db.awaitIndexes(60)");
+    Neo4jSearcher searcher(driver, "neo4j", mapping);
+    const bool usable = mapping.metric != sync::Metric::inner_product;
+    EXPECT_EQ(searcher.index_name(Deadline::after(30s)), usable ? "v_" + mapping.label : "");
+    expect_nearest(searcher.nearest({wanted, 7, {}}, Deadline::after(30s)), wanted, 7);
+    // More than the index's candidates hold: the rest is found by comparing.
+    const search::Filter late = {{"year", Comparison::greater_or_equal, {std::int64_t{2045}}}};
+    expect_nearest(searcher.nearest({wanted, 5, late}, Deadline::after(30s)), wanted, 5, 2045);
+    cypher("DROP INDEX v_" + mapping.label);
+}
+
+INSTANTIATE_TEST_SUITE_P(Metrics, SearcherTest,
+                         testing::Values(sync::Metric::cosine, sync::Metric::inner_product, sync::Metric::l2),
+                         [](const auto& info) { return std::string(sync::to_string(info.param)); });
+
+}  // namespace
+}  // namespace crossover::neo4j
