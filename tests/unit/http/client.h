@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -117,7 +118,9 @@ class Collector {
     }
     std::vector<T> wait_for(std::size_t count) {
         std::unique_lock lock(mutex_);
-        EXPECT_TRUE(changed_.wait_for(lock, 10s, [&] { return values_.size() >= count; }));
+        if (!changed_.wait_for(lock, 10s, [&] { return values_.size() >= count; })) {
+            throw std::runtime_error("the test waited in vain");
+        }
         return values_;
     }
 
