@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/logging.h"
+#include "service/console.h"
 #include "service/json.h"
 
 namespace crossover::service {
@@ -120,6 +121,8 @@ http::Router make_api(engine::Engine& engine, std::function<std::string()> mode_
     router.add("GET /status", guarded(false, [&engine, mode_from](const Request&) {
                    return json_response(200, to_json(engine.status(), mode_from()));
                }));
+    router.add(
+        "GET /", [](const Request&) { return console_page(); }, http::Access::anyone);
     router.add(
         "GET /healthz", [](const Request&) { return json_response(200, R"({"status":"alive"})"); },
         http::Access::anyone);

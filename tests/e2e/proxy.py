@@ -1,13 +1,15 @@
-"""A TCP proxy in front of a server, to cut connections in the middle."""
+"""A TCP proxy in front of a server, to cut connections in the middle, or to make its answers late."""
 
 import selectors
 import socket
 import threading
+import time
 
 
 class Proxy:
-    def __init__(self, target):
+    def __init__(self, target, delay=0):
         self.target = target
+        self.delay = delay  # seconds, of what the server says
         self.passed = 0  # bytes, both ways
         self._open = set()
         self._lock = threading.Lock()
@@ -47,6 +49,8 @@ class Proxy:
                         data = key.fileobj.recv(1 << 16)
                         if not data:
                             return
+                        if self.delay and key.fileobj is server:
+                            time.sleep(self.delay)
                         other[key.fileobj].sendall(data)
                         self.passed += len(data)
             except OSError:

@@ -9,7 +9,7 @@ import threading
 import time
 
 import pytest
-from conftest import float32, wait_for
+from conftest import ROOT, float32, wait_for
 from engine import Engine
 
 DIMENSION = 8
@@ -263,7 +263,7 @@ def test_shadow_compares_and_falls_back(start, films, media, milvus, tool, stack
             from_ = time.monotonic()
             answer = engine.search(vector(n), k=5)
             assert answer.status == 200 and answer.json["source"] == "neo4j", answer
-            assert time.monotonic() - from_ < 2
+            assert time.monotonic() - from_ < 10.5, "half a second for Milvus, then Neo4j's deadline"
             assert [hit["id"] for hit in answer.json["results"]] == nearest(films, vector(n), 5)
     finally:
         os.kill(pid, signal.SIGCONT)
@@ -442,3 +442,29 @@ def test_wrong_usage_is_refused(engine_path, env, media, films, arguments, chang
                           capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2 and part in done.stderr, done.stderr
     assert json.dumps(done.stdout)
+
+
+def test_the_console_page_is_there_for_anyone_and_loads_nothing_from_elsewhere(start, films):
+    answer = start("neo4j_only", SERVICE_TOKEN="opensesame-7").request("GET", "/")
+    assert answer.status == 200 and answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert b"http://" not in answer.body and b"https://" not in answer.body and b"opensesame" not in answer.body
+
+
+def test_every_documented_route_is_there_and_no_other(start, films):
+    document = (ROOT / "docs/api/openapi.yaml").read_text()
+    routes = []
+    for line in document.partition("\npaths:\n")[2].partition("\ncomponents:\n")[0].splitlines():
+        if line.startswith("  /"):
+            path = line.strip().rstrip(":").replace("{id}", "film-001")
+        elif line.startswith("    ") and line.strip().rstrip(":") in ("get", "put", "post", "delete"):
+            routes.append((line.strip().rstrip(":").upper(), path))
+    assert len(routes) == 11, routes
+    engine = start("neo4j_only")
+    for method, path in routes:
+        if method != "DELETE":
+            assert engine.request(method, path, "{}" if method in ("PUT", "POST") else None).status in (200, 422), (method, path)
+    allowed = {path: {method for method, one in routes if one == path} for _, path in routes}
+    for path, methods in allowed.items():
+        answer = engine.request("PATCH", path, "{}")
+        assert answer.status == 405 and set(answer.headers["Allow"].split(", ")) - {"HEAD"} == methods, (path, answer)

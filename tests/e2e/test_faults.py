@@ -197,6 +197,7 @@ def test_a_quarantine_file_that_was_cut_is_noticed(media, milvus, tool):
     media.create(items(3000))
     process = tool.start("migrate-embeddings", "--output", "json", "--batch-size", "100", "--rate-limit", "1000")
     tool.wait_until_copied(process, 300)
+    wait_for(lambda: tool.progress()["counts"]["quarantined"] == 1)  # ranges are read side by side
     process.kill()
     process.wait()
     tool.quarantine.write_text("")

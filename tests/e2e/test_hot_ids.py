@@ -113,7 +113,7 @@ def test_at_rest_both_stores_are_equal(start, media, milvus, tool, stack):  # no
             traffic.stop()
         kill_copy()
         tool.copy()
-        wait_for(lambda: outbox(media) == 0, 180)
+        wait_for(lambda: outbox(media) == 0, 400)
         rows = both(media, milvus)
         assert len(rows) > 2000
         print(f"at rest: {len(rows)} rows, equal")

@@ -1,0 +1,265 @@
+#!/usr/bin/env python3
+"""Measures recommendation-engine on this machine, side by side with the bare Milvus client, and mode against mode.
+
+Uses the servers and the 150,000 items of bench/run.py (below build/bench; made where they are missing), copies them to Milvus where
+that has not been done, and measures, round by round:
+
+  - searches through the engine in `hybrid` and the same by the bare client: latency at one connection, rate at 16, and the
+    processor time that the engine takes for a request,
+  - searches in `hybrid`, in `neo4j_only` with Neo4j's vector index, and by exact comparison in Cypher, each with its recall@10
+    against brute force,
+  - PUT at a fixed rate in `neo4j_only`, and in `dual_write` with Milvus up, answering 200 ms late, and down.
+
+Writes build/bench/engine-table.md and engine-results.json. Run nothing beside it.
+"""
+
+import argparse
+import collections
+import contextlib
+import json
+import os
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+import time
+
+from run import DIMENSION, ROOT, Servers, await_quiet, describe_machine, say
+
+import numpy
+
+sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+from proxy import Proxy
+
+COLLECTION = "bench_media"
+QUERIES = 200
+SECONDS = 8
+INDEX = "bench_vectors"
+
+
+class Engine:
+    """One replica on the bench's media, in its own process."""
+
+    def __init__(self, bench, mode, **environment):
+        self.log = open(bench.options.out / "engine.log", "w+")
+        self.process = subprocess.Popen(
+            [bench.program("recommendation-engine"), "--listen", "127.0.0.1:0", "--storage-mode", mode, "--label", bench.label,
+             "--collection", COLLECTION, "--shadow-share", "0"],
+            env={**bench.servers.environment, **environment}, stderr=self.log,
+        )  # fmt: skip
+        while not (found := re.search(r"event=listening.* address=(\S+)", self.text())):
+            if self.process.poll() is not None:
+                sys.exit("error: the engine ended: " + self.text())
+            time.sleep(0.1)
+        self.address = found[1]
+
+    def text(self):
+        self.log.seek(0)
+        return self.log.read()
+
+    def cpu_seconds(self):
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def memory_bytes(self):
+        return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{self.process.pid}/status").read_text())[1]) * 1024
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(60)
+        self.log.close()
+
+
+class Bench:
+    def __init__(self, options, servers):
+        self.options, self.servers, self.label = options, servers, f"Media{options.items}"
+        self.measured = collections.defaultdict(list)
+        self.vectors = options.out / "queries.f32"
+
+    def program(self, name):
+        return str(ROOT / "build" / "release" / "bin" / name)
+
+    def load(self, kind, *arguments, engine=None):
+        await_quiet(60)
+        cpu = engine.cpu_seconds() if engine else 0
+        output = subprocess.check_output(
+            [self.program("bench_search"), kind, "--vectors", str(self.vectors), "--dimension", str(DIMENSION),
+             "--seconds", str(SECONDS), *map(str, arguments)],
+            env=self.servers.environment, text=True,
+        )  # fmt: skip
+        result = json.loads(output)
+        if engine and result.get("requests"):
+            result["engine_cpu_ms"] = 1000 * (engine.cpu_seconds() - cpu) / result["requests"]
+        return result
+
+    def note(self, name, result):
+        self.measured[name].append(result)
+        say(f"{name}: " + ", ".join(f"{key} {value:,.2f}" for key, value in result.items() if isinstance(value, float)))
+
+    @contextlib.contextmanager
+    def engine(self, mode, **environment):
+        engine = Engine(self, mode, **environment)
+        try:
+            yield engine
+        finally:
+            engine.close()
+
+    # -- what has to be there --
+
+    def prepare(self):
+        with self.servers.neo4j() as driver:
+            if not self.servers.milvus().has_collection(COLLECTION):
+                say("copying to Milvus")
+                subprocess.run(
+                    [self.program("migrate"), "migrate-embeddings", "--label", self.label, "--collection", COLLECTION,
+                     "--checkpoint-file", "engine-checkpoint.json", "--quarantine-file", "engine-quarantine.ndjson"],
+                    env=self.servers.environment, cwd=self.options.out, check=True, stdout=sys.stderr,
+                )  # fmt: skip
+            say("reading all vectors, for brute force")
+            rows = driver.execute_query(f"MATCH (m:{self.label}) WHERE m.id STARTS WITH 'media-' RETURN m.id, m.embedding").records
+            self.ids = [row[0] for row in rows]
+            stored = numpy.array([row[1] for row in rows], dtype=numpy.float32)
+        # Neighbourhoods as real embeddings have them: a query is an item, moved a little.
+        chance = numpy.random.default_rng(11)
+        queries = stored[chance.choice(len(stored), QUERIES, replace=False)]
+        queries = queries + chance.normal(0, 0.02, queries.shape).astype(numpy.float32)
+        queries.astype("<f4").tofile(self.vectors)
+        stored /= numpy.linalg.norm(stored, axis=1, keepdims=True)
+        similar = queries @ stored.T
+        self.truth = [{self.ids[n] for n in row} for row in numpy.argpartition(-similar, 10, axis=1)[:, :10]]
+
+    def make_index(self):
+        with self.servers.neo4j() as driver:
+            say("building Neo4j's vector index")
+            driver.execute_query(
+                f"CREATE VECTOR INDEX {INDEX} IF NOT EXISTS FOR (m:{self.label}) ON m.embedding OPTIONS {{indexConfig: "
+                f"{{`vector.dimensions`: {DIMENSION}, `vector.similarity_function`: 'cosine'}}}}"
+            )
+            driver.execute_query("CALL db.awaitIndexes(3600)")
+
+    def drop_index(self):
+        with self.servers.neo4j() as driver:
+            driver.execute_query(f"DROP INDEX {INDEX} IF EXISTS")
+
+    # -- what is measured --
+
+    def recall(self, engine):
+        found = self.load("http", "--address", engine.address, "--neighbours")["neighbours"]
+        return statistics.mean(len(truth & set(ids)) / 10 for truth, ids in zip(self.truth, found))
+
+    def overhead(self):
+        """The engine and the bare client in turn, so that a slow minute hits both."""
+        with self.engine("hybrid") as engine:
+            for connections in (1, 16):
+                bare = self.load("bare", "--collection", COLLECTION, "--connections", connections)
+                through = self.load("http", "--address", engine.address, "--connections", connections, engine=engine)
+                self.note(f"bare_{connections}", bare)
+                self.note(f"engine_{connections}", through)
+            self.measured["hybrid"].append({**through, "recall": self.recall(engine), "memory_bytes": engine.memory_bytes()})
+
+    def stores(self):
+        with self.engine("hybrid") as engine:
+            self.note("search_hybrid", {**self.load("http", "--address", engine.address), "recall": self.recall(engine)})
+        self.make_index()
+        with self.engine("neo4j_only") as engine:
+            self.load("http", "--address", engine.address)  # the index's pages come into memory
+            self.note("search_index", {**self.load("http", "--address", engine.address), "recall": self.recall(engine)})
+        self.drop_index()
+        with self.engine("neo4j_only") as engine:
+            self.note("search_exact", {**self.load("http", "--address", engine.address), "recall": 1.0})
+
+    def writes(self):
+        rate = ["--rate", self.options.rate, "--connections", 16]
+        milvus = self.servers.environment["MILVUS_URI"]
+        host, _, port = milvus.partition("://")[2].partition(":")
+        slow = Proxy((host, int(port)), delay=0.2)
+        try:
+            for name, mode, environment in (
+                ("put_neo4j_only", "neo4j_only", {}),
+                ("put_dual_up", "dual_write", {}),
+                ("put_dual_slow", "dual_write", {"MILVUS_URI": f"http://{slow.address}"}),
+                ("put_dual_down", "dual_write", {"MILVUS_URI": "http://127.0.0.1:1"}),
+            ):
+                with self.engine(mode, **environment) as engine:
+                    self.load("puts", "--address", engine.address, *rate)  # warms up
+                    self.note(name, self.load("puts", "--address", engine.address, *rate))
+        finally:
+            slow.close()
+            with self.servers.neo4j() as driver:
+                driver.execute_query(f"MATCH (m:{self.label}) WHERE m.id STARTS WITH 'bench-' DETACH DELETE m")
+                driver.execute_query("MATCH (c:EmbeddingChange) DELETE c")
+
+    def middle(self, name, key):
+        return statistics.median(result[key] for result in self.measured[name])
+
+    def table(self, machine):
+        overhead = statistics.median(a["p95_ms"] - b["p95_ms"] for a, b in zip(self.measured["engine_1"], self.measured["bare_1"]))
+        share = statistics.median(
+            a["per_second"] / b["per_second"] for a, b in zip(self.measured["engine_16"], self.measured["bare_16"])
+        )
+        yield (f"{self.options.items:,} items × {DIMENSION}, {len(self.measured['bare_1'])} round(s), on {machine['cores']} × "
+               f"{machine['cpu']}; {machine['servers']['neo4j']}, Milvus {machine['servers']['milvus']}. Medians.")
+        yield ""
+        yield "| what | reached | to reach |"
+        yield "| --- | --- | --- |"
+        yield f"| search through the engine over the bare client, p95, one connection | {overhead:+.2f} ms | ≤ +1 ms |"
+        yield f"| searches a second of the bare client's, 16 connections | {share:.0%} | ≥ 80% |"
+        base = self.middle("put_neo4j_only", "p99_ms")
+        for name, what in (("put_dual_up", "up"), ("put_dual_slow", "200 ms late"), ("put_dual_down", "down")):
+            yield (f"| PUT p99 in `dual_write` with Milvus {what}, over `neo4j_only`, {self.options.rate}/s "
+                   f"| {self.middle(name, 'p99_ms') / base:.2f} × | ≤ 1.25 × |")
+        hybrid = self.middle("search_hybrid", "p95_ms")
+        for name, what in (("search_index", "Neo4j's vector index"), ("search_exact", "exact comparison in Cypher")):
+            yield f"| `hybrid` against {what}, p95 | {self.middle(name, 'p95_ms') / hybrid:.1f} × faster | what is true |"
+        yield ""
+        yield "| what | p50 | p95 | p99 | a second | recall@10 |"
+        yield "| --- | --- | --- | --- | --- | --- |"
+        for name, what in (
+            ("bare_1", "bare client, 1 connection"), ("engine_1", "engine, 1 connection"), ("bare_16", "bare client, 16"),
+            ("engine_16", "engine, 16"), ("search_hybrid", "`hybrid`"), ("search_index", "`neo4j_only`, vector index"),
+            ("search_exact", "`neo4j_only`, exact"), ("put_neo4j_only", "PUT, `neo4j_only`"),
+            ("put_dual_up", "PUT, `dual_write`, Milvus up"), ("put_dual_slow", "PUT, `dual_write`, Milvus late"),
+            ("put_dual_down", "PUT, `dual_write`, Milvus down"),
+        ):  # fmt: skip
+            recall = f"{self.middle(name, 'recall'):.3f}" if "recall" in self.measured[name][0] else ""
+            yield (f"| {what} | {self.middle(name, 'p50_ms'):.2f} ms | {self.middle(name, 'p95_ms'):.2f} ms "
+                   f"| {self.middle(name, 'p99_ms'):.2f} ms | {self.middle(name, 'per_second'):,.0f} | {recall} |")
+        yield ""
+        yield f"Processor time of the engine for a search: {self.middle('engine_16', 'engine_cpu_ms'):.2f} ms."
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3, help="how often to measure all (default: %(default)s)")
+    parser.add_argument("--rate", type=int, default=100, help="PUTs a second (default: %(default)s)")
+    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "build" / "bench", help="folder of servers and results")
+    parser.add_argument("--items", type=int, default=150_000, help="default: %(default)s")
+    options = parser.parse_args()
+    options.out = options.out.resolve()
+    options.out.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["cmake", "--preset", "release"], cwd=ROOT, check=True, stdout=sys.stderr)
+    targets = ["--target", "migrate", "recommendation-engine", "bench_search"]
+    subprocess.run(["cmake", "--build", "--preset", "release", *targets], cwd=ROOT, check=True, stdout=sys.stderr)
+    servers = Servers(options.out / "stack")
+    servers.up()
+    try:
+        servers.fill(options.items, [options.items])
+        bench = Bench(options, servers)
+        bench.prepare()
+        for number in range(options.rounds):
+            say(f"round {number + 1} of {options.rounds}")
+            bench.overhead()
+            bench.writes()
+            bench.stores()
+        machine = describe_machine(servers)
+        (options.out / "engine-results.json").write_text(json.dumps({"machine": machine, **bench.measured}, indent=1) + "\n")
+        table = "\n".join(bench.table(machine)) + "\n"
+        (options.out / "engine-table.md").write_text(table)
+        print(table)
+    finally:
+        servers.down()
+
+
+if __name__ == "__main__":
+    main()
