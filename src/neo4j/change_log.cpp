@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "neo4j/cypher.h"
+#include "neo4j/read_session.h"
 
 namespace crossover::neo4j {
 
@@ -111,8 +112,7 @@ std::unique_ptr<sync::Settlement> ChangeLog::settlement(const std::vector<Change
 }
 
 ChangeLog::Depth ChangeLog::depth(Deadline deadline) {
-    auto session = driver_.session(
-        {.database = database_, .access = bolt::AccessMode::read, .timeout = deadline.remaining()});
+    auto session = read_session(driver_, database_, deadline);
     const auto row = session.run(kDepth).single();
     return {integer_of(row[0]), static_cast<double>(integer_of(row[1])) / 1000};
 }

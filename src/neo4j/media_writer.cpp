@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "neo4j/cypher.h"
+#include "neo4j/read_session.h"
 
 namespace crossover::neo4j {
 
@@ -158,10 +159,7 @@ std::optional<Written> MediaWriter::write(const std::string& query, bolt::Parame
 }
 
 std::optional<MediaItem> MediaWriter::read(const ItemId& id, Deadline deadline) {
-    auto session = driver_.session({.database = database_,
-                                    .access = bolt::AccessMode::read,
-                                    .fetch_size = -1,
-                                    .timeout = deadline.remaining()});
+    auto session = read_session(driver_, database_, deadline);
     auto result = session.run(read_, {{"id", to_value(id)}}, {.deadline = deadline});
     const auto row = result.next();
     if (!row) return std::nullopt;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "neo4j/cypher.h"
+#include "neo4j/read_session.h"
 #include "neo4j/scalar.h"
 
 namespace crossover::neo4j {
@@ -136,10 +137,7 @@ std::vector<search::Neighbour> Neo4jSearcher::run(const std::string& text, const
     if (!index.empty()) {
         parameters.add("index", index).add("candidates", static_cast<std::int64_t>(candidates));
     }
-    auto session = driver_.session({.database = database_,
-                                    .access = bolt::AccessMode::read,
-                                    .fetch_size = -1,
-                                    .timeout = deadline.remaining()});
+    auto session = read_session(driver_, database_, deadline);
     auto result =
         session.run(text, parameters, {.deadline = deadline, .server_timeout = deadline.remaining()});
     std::vector<search::Neighbour> neighbours;
@@ -166,8 +164,7 @@ std::string Neo4jSearcher::index_name(Deadline deadline) {
 
 std::string Neo4jSearcher::find_index(Deadline deadline) {
     if (mapping_.metric == sync::Metric::inner_product) return {};
-    auto session = driver_.session(
-        {.database = database_, .access = bolt::AccessMode::read, .timeout = deadline.remaining()});
+    auto session = read_session(driver_, database_, deadline);
     auto result = session.run(
         "SHOW VECTOR INDEXES YIELD name, state, labelsOrTypes, properties, options "
         "WHERE state = 'ONLINE' AND labelsOrTypes = [$label] AND properties = [$property] "

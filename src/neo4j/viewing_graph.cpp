@@ -6,6 +6,7 @@
 
 #include "neo4j/cypher.h"
 #include "neo4j/media_query.h"
+#include "neo4j/read_session.h"
 #include "neo4j/scalar.h"
 
 namespace crossover::neo4j {
@@ -36,8 +37,7 @@ ViewingGraph::ViewingGraph(bolt::Driver& driver, std::string database, const syn
       }()) {}
 
 std::optional<std::int64_t> ViewingGraph::count_of(const std::string& user, Deadline deadline) {
-    auto session = driver_.session(
-        {.database = database_, .access = bolt::AccessMode::read, .timeout = deadline.remaining()});
+    auto session = read_session(driver_, database_, deadline);
     auto result = session.run(
         fmt::format("MATCH (u:User {{id: $user}}) RETURN count {{ (u)-[:VIEWED]->(:{}) }}", label_),
         {{"user", user}}, {.deadline = deadline});
@@ -47,10 +47,7 @@ std::optional<std::int64_t> ViewingGraph::count_of(const std::string& user, Dead
 }
 
 std::vector<Viewing> ViewingGraph::best_liked(const std::string& user, std::size_t limit, Deadline deadline) {
-    auto session = driver_.session({.database = database_,
-                                    .access = bolt::AccessMode::read,
-                                    .fetch_size = -1,
-                                    .timeout = deadline.remaining()});
+    auto session = read_session(driver_, database_, deadline);
     auto result =
         session.run(fmt::format(fmt::runtime(kLiked), fmt::arg("label", label_)) +
                         fmt::format("LIMIT $limit RETURN m.{}, m.title, coalesce(v.rating, 3), m.{}", id_,
@@ -73,10 +70,7 @@ std::vector<Viewing> ViewingGraph::best_liked(const std::string& user, std::size
 
 std::vector<ItemId> ViewingGraph::seen_among(const std::string& user, const std::vector<ItemId>& ids,
                                              Deadline deadline) {
-    auto session = driver_.session({.database = database_,
-                                    .access = bolt::AccessMode::read,
-                                    .fetch_size = -1,
-                                    .timeout = deadline.remaining()});
+    auto session = read_session(driver_, database_, deadline);
     auto parameters = MediaQueries::ids_parameter(ids);
     parameters.add("user", user);
     auto result =
@@ -139,10 +133,7 @@ std::vector<GraphCandidate> ViewingGraph::most_viewed(std::size_t limit, Deadlin
 
 std::vector<GraphCandidate> ViewingGraph::run(const std::string& text, bolt::Parameters parameters,
                                               GraphCandidate::Path path, Deadline deadline) {
-    auto session = driver_.session({.database = database_,
-                                    .access = bolt::AccessMode::read,
-                                    .fetch_size = -1,
-                                    .timeout = deadline.remaining()});
+    auto session = read_session(driver_, database_, deadline);
     auto result =
         session.run(text, parameters, {.deadline = deadline, .server_timeout = deadline.remaining()});
     std::vector<GraphCandidate> found;

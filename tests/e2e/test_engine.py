@@ -1,10 +1,10 @@
 """recommendation-engine in its four modes on real servers, judged by the official clients."""
 
-import json
 import math
 import os
 import random
 import signal
+import subprocess
 import threading
 import time
 
@@ -413,7 +413,6 @@ def test_sigterm_ends_it_cleanly_with_requests_under_way(start, films):
 
 
 def test_a_token_is_required_off_loopback(engine_path, env, media):
-    import subprocess
     done = subprocess.run([engine_path, "--listen", "0.0.0.0:0"], env={**os.environ, **env}, capture_output=True, text=True,
                           timeout=60, check=False)
     assert done.returncode == 2 and "SERVICE_TOKEN" in done.stderr, done.stderr
@@ -437,11 +436,10 @@ def test_a_token_guards_all_but_the_probes(start, films):
     (["--colection", "x"], {}, "--collection"),
 ])
 def test_wrong_usage_is_refused(engine_path, env, media, films, arguments, changes, part):
-    import subprocess
     done = subprocess.run([engine_path, "--label", media.label, *arguments], env={**os.environ, **env, **changes},
                           capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2 and part in done.stderr, done.stderr
-    assert json.dumps(done.stdout)
+    assert done.stdout == ""
 
 
 def test_the_console_page_is_there_for_anyone_and_loads_nothing_from_elsewhere(start, films):
