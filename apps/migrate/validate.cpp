@@ -60,7 +60,6 @@ nlohmann::json report_json(const ValidateReport& report) {
         {"interrupted", report.interrupted},
         {"collection", report.collection},
         {"fixed", report.fixed},
-        {"not_fixed", report.not_fixed},
     };
     object["seed"] = report.seed ? nlohmann::json(*report.seed) : nlohmann::json();
     for (std::size_t i = 0; i < migrate::kDifferences; ++i) {
@@ -122,10 +121,7 @@ void print_text(const ValidateReport& report) {
     }
     line("L2 distance", fmt::format("{:.3g} at most, {:.3g} on average", report.max_l2, report.mean_l2));
     if (report.after_fix) {
-        line("fixed", fmt::format("{}{}", with_separators(report.fixed),
-                                  report.not_fixed > 0
-                                      ? fmt::format("  ({} kept changing)", with_separators(report.not_fixed))
-                                      : ""));
+        line("fixed", with_separators(report.fixed));
         fmt::print("After the fix:\n");
         print_text(*report.after_fix);
     }

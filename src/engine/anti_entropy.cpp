@@ -13,21 +13,13 @@ using namespace std::chrono_literals;
 namespace {
 /// After each page of ids, so that the scan takes a small share of both servers.
 constexpr std::chrono::milliseconds kPause = 200ms;
-constexpr std::chrono::seconds kWriteTimeout = 5s;
 }  // namespace
 
-AntiEntropy::AntiEntropy(bolt::Driver& driver, std::string database, neo4j::MediaStore& source,
-                         Target& target, const sync::MediaMapping& mapping, Metrics& metrics,
-                         std::function<bool()> wanted, std::function<Deadline()> limit,
+AntiEntropy::AntiEntropy(Ports ports, std::string lease_name, std::function<bool()> wanted,
                          std::chrono::seconds every)
-    : driver_(driver),
-      database_(std::move(database)),
-      source_(source),
-      target_(target),
-      mapping_(mapping),
-      metrics_(metrics),
+    : ports_(ports),
+      lease_name_(std::move(lease_name)),
       wanted_(std::move(wanted)),
-      limit_(std::move(limit)),
       every_(every),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
@@ -35,10 +27,10 @@ void AntiEntropy::run(const std::stop_token& stop) {
     while (sleep_for(every_, stop)) {
         if (!wanted_()) continue;
         try {
-            if (target_.ready_for_search(Deadline::after(5s))) look_once(stop);
+            if (ports_.target.ready_for_search(Deadline::after(5s))) look_once(stop);
         } catch (const Error& error) {
             if (error.kind() == ErrorKind::conflict || error.kind() == ErrorKind::cancelled) continue;
-            metrics_.error(error.system(), error.kind());
+            ports_.metrics.error(error.system(), error.kind());
             log_event(LogLevel::warning, "anti_entropy", {{"result", "failure"}, {"error", error.what()}});
         }
     }
@@ -46,20 +38,18 @@ void AntiEntropy::run(const std::stop_token& stop) {
 
 void AntiEntropy::look_once(const std::stop_token& stop) {
     const auto lease = neo4j::Lease::acquire(
-        driver_, database_, "anti-entropy:" + mapping_.label, [](const std::string&) {}, stop);
-    const auto rows = target_.collection(Deadline::after(5s));
-    sync::TargetOutage outage([this](Deadline deadline) { target_.probe(deadline); });
+        ports_.driver, ports_.database, lease_name_, 0ms, [](const std::string&) {}, stop);
+    const auto rows = ports_.target.collection(Deadline::after(5s));
     const auto result = sync::sweep(
-        {source_, source_, *rows, target_, outage,
-         [&] { return Deadline::after(kWriteTimeout).earlier(limit_()).earlier(lease->limit()); },
-         [](const sync::Rejected&) {}, [&](std::int64_t) { sleep_for(kPause, stop); }, [](const Error&) {}},
-        mapping_, stop);
-    metrics_.repaired(result.upserted + result.orphans);
+        {ports_.source, ports_.source, *rows, [&](std::span<const ItemId> ids) { ports_.log.owe(ids); },
+         [&](std::int64_t) { sleep_for(kPause, stop); }, [](const Error&) {}},
+        stop);
+    ports_.metrics.repaired(result.different);
     log_event(LogLevel::info, "anti_entropy",
               {{"result", "done"},
                {"matched", result.matched},
-               {"upserted", result.upserted},
-               {"removed", result.orphans}});
+               {"different", result.different},
+               {"orphans", result.orphans}});
 }
 
 }  // namespace crossover::engine

@@ -28,11 +28,10 @@ std::size_t deliver(const SyncPorts& ports, const std::vector<neo4j::ChangeEntry
         if (seen.insert(entry.id).second) ids.push_back(entry.id);
     }
     const auto settlement = ports.log.settlement(entries);
-    sync::SyncLimits limits{.source_deadline = 10s,
-                            .write_deadline = Deadline::after(kWriteTimeout).earlier(limit),
-                            .settlement = settlement.get()};
+    const sync::SyncLimits limits{.source_deadline = 10s,
+                                  .write_deadline = Deadline::after(kWriteTimeout).earlier(limit)};
     try {
-        const auto outcome = sync::sync(ports.source, ports.target, ports.mapping, ids, limits);
+        const auto outcome = sync::sync(ports.source, ports.target, *settlement, ports.mapping, ids, limits);
         ports.breaker.succeeded();
         const std::unordered_set<ItemId> moving(outcome.still_moving.begin(), outcome.still_moving.end());
         return entries.size() -

@@ -52,7 +52,7 @@ struct Engine::State {
           driver(driver_in),
           gate(config.mode),
           heartbeat(driver, config.database, replica),
-          log(driver, config.database, config.mapping, replica),
+          log(driver, config.database, config.mapping),
           writer(driver, config.database, config.mapping, replica),
           source(driver, config.database, config.mapping, true),
           neo4j_searcher(driver, config.database, config.mapping),
@@ -98,8 +98,6 @@ struct Engine::State {
     }
 
     void start() {
-        heartbeat.bury_the_dead(Deadline::after(30s));
-        if (!captures(config.mode)) begin_epoch();
         report(config.mode);
         settle(config.mode);
         if (target) {
@@ -109,15 +107,13 @@ struct Engine::State {
                 Reconciler::Settings{.alarm_depth = config.outbox_alarm_depth});
             shadow = std::make_unique<ShadowComparison>(neo4j_searcher, metrics, config.shadow_share);
             anti_entropy = std::make_unique<AntiEntropy>(
-                driver, config.database, source, *target, config.mapping, metrics,
-                [this] { return captures(gate.mode()); }, [this] { return heartbeat.limit(); },
+                AntiEntropy::Ports{driver, config.database, source, *target, log, metrics},
+                "anti-entropy:" + config.mapping.label, [this] { return captures(gate.mode()); },
                 config.anti_entropy_every);
             preparing = std::jthread([this](const std::stop_token& stop) { keep_searchable(stop); });
         }
         beating = std::jthread([this](const std::stop_token& stop) { keep_beating(stop); });
     }
-
-    void begin_epoch() { neo4j::begin_capture_epoch(driver, config.database, Deadline::after(30s)); }
 
     void report(StorageMode mode) {
         reported = mode;
@@ -130,13 +126,15 @@ struct Engine::State {
     }
 
     void keep_beating(const std::stop_token& stop) {
-        while (sleep_for(neo4j::Heartbeat::kEvery, stop)) {
-            try {
-                heartbeat.beat(to_string(reported.load()), Deadline::after(kBeatTimeout));
-            } catch (const Error& error) {
-                metrics.error(error.system(), error.kind());
-                log_event(LogLevel::warning, "heartbeat", {{"result", "failure"}, {"error", error.what()}});
-            }
+        while (sleep_for(neo4j::Heartbeat::kEvery, stop)) beat();
+    }
+
+    void beat() {
+        try {
+            heartbeat.beat(to_string(reported.load()), Deadline::after(kBeatTimeout));
+        } catch (const Error& error) {
+            metrics.error(error.system(), error.kind());
+            log_event(LogLevel::warning, "heartbeat", {{"result", "failure"}, {"error", error.what()}});
         }
     }
 
@@ -315,22 +313,21 @@ void Engine::turn(StorageMode mode) {
                                 "still {}.",
                                 to_string(mode), to_string(former)));
     }
-    try {
-        if (captures(mode)) {
-            // Reported only when the last request of the former mode has ended.
-            state.gate.turn(mode);
-            if (!captures(former)) state.begin_epoch();
+    if (captures(mode)) {
+        // Reported only when the last request of the former mode has ended. Until Neo4j takes the report,
+        // copies may think less of this replica than is true, which does no harm.
+        state.gate.turn(mode);
+        state.reported = mode;
+        state.beat();
+    } else {
+        // Everybody knows before the first change goes uncaptured.
+        try {
             state.report(mode);
-        } else {
-            // Everybody knows before the first change goes uncaptured.
-            state.begin_epoch();
-            state.report(mode);
-            state.gate.turn(mode);
+        } catch (const Error&) {
+            state.reported = former;
+            throw;
         }
-    } catch (const Error&) {
-        state.gate.turn(former);
-        state.reported = former;
-        throw;
+        state.gate.turn(mode);
     }
     state.settle(mode);
     log_event(LogLevel::info, "storage_mode", {{"from", to_string(former)}, {"to", to_string(mode)}});

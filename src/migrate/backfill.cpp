@@ -14,6 +14,7 @@
 #include "migrate/checkpoint_journal.h"
 #include "migrate/copy_pipeline.h"
 #include "migrate/fenced_version_check.h"
+#include "migrate/fixer.h"
 #include "migrate/job.h"
 #include "neo4j/inventory.h"
 #include "neo4j/lease.h"
@@ -82,7 +83,8 @@ class Backfill {
   private:
     template <class Action>
     auto patiently(Action action) {
-        return ride_out(stop_, [this](const Error& error) { say_waiting(error); }, action);
+        return ride_out(
+            stop_, [this](const Error& error) { say_waiting(error); }, action);
     }
 
     // ---- before the copy ----
@@ -110,11 +112,21 @@ class Backfill {
         }
     }
 
-    /// Writes of replicas in neo4j_only are not captured: a copy would miss them.
-    void require_capture(const std::string& when) {
-        const auto replicas =
-            patiently([&] { return neo4j::living_replicas(driver_, options_.database); });
-        for (const auto& replica : replicas) {
+    /// Which epoch it is; a write transaction that commits only while we hold the lease. Writes of replicas
+    /// in neo4j_only are not captured: a copy would miss them.
+    std::int64_t pass_barrier(const std::string& when) {
+        const auto barrier = patiently([&] {
+            auto session = driver_.session({.database = options_.database, .timeout = 30s});
+            const auto before = Clock::now();
+            auto transaction = session.begin();
+            lease_->renew_in(transaction);
+            auto seen = neo4j::look_at_barrier(transaction);
+            transaction.commit();
+            lease_->confirm(before);
+            if (media_) media_->see_at_least(session.last_bookmarks());
+            return seen;
+        });
+        for (const auto& replica : barrier.living) {
             if (replica.mode != "neo4j_only" || options_.force) continue;
             throw Error(System::neo4j, ErrorKind::not_ready,
                         fmt::format("Engine {} runs neo4j_only {}: its writes are not captured, so the copy "
@@ -122,15 +134,12 @@ class Backfill {
                                     "if nothing writes.",
                                     replica.id, when));
         }
-        if (replicas.empty() && when == "now") {
-            result_.notes.push_back(
-                "No recommendation-engine is running: changes made during the copy by other programs are not "
-                "captured. 'migrate validate --full-scan' finds them.");
-        }
+        any_replica_ = !barrier.living.empty();
+        return barrier.epoch;
     }
 
     /// Takes up the checkpoint where it is of this job and nothing has pulled the ground from under it.
-    void open_job() {
+    void open_job(std::int64_t epoch) {
         const auto found = read_checkpoint(options_.checkpoint_file);
         const bool same_mapping = found && completes(found->mapping, options_.mapping);
         look_at_the_data(same_mapping ? &found->mapping : nullptr);
@@ -145,14 +154,11 @@ class Backfill {
         collection_.emplace(embeddings::Collection::open_or_create(client_, options_.collection, mapping_,
                                                                    Deadline::after(60s)));
         result_.collection = collection_->name();
-        const std::int64_t epoch = neo4j::capture_epoch(driver_, options_.database);
         if (found && found->collection_id != collection_->id()) {
             result_.notes.push_back(
                 "The collection was dropped or replaced since the checkpoint: copying all anew.");
-        } else if (found && found->epoch != epoch &&
-                   (found->phase == Phase::copy || !media_->ordered())) {
-            result_.notes.push_back(
-                "An engine ran without capture since the checkpoint: copying all anew.");
+        } else if (found && found->epoch != epoch && (found->phase == Phase::copy || !media_->ordered())) {
+            result_.notes.push_back("An engine ran without capture since the checkpoint: copying all anew.");
         } else if (found && found->phase == Phase::done && !media_->ordered()) {
             result_.notes.push_back("This job was complete: without an index, all is copied anew.");
         } else if (found && !options_.resume_from) {
@@ -193,13 +199,13 @@ class Backfill {
             return {OpenRange{}};
         }
         std::vector<OpenRange> ranges;
-        for (const auto& boundary : media_->range_boundaries(
-                 static_cast<std::size_t>(copy_settings().readers), after_a_count())) {
+        for (const auto& boundary :
+             media_->range_boundaries(static_cast<std::size_t>(copy_settings().readers), after_a_count())) {
             if (after && !(*after < boundary)) continue;
-            ranges.push_back({{after, boundary}, {}, {}});
+            ranges.push_back({{after, boundary}, {}});
             after = boundary;
         }
-        ranges.push_back({{after, {}}, {}, {}});
+        ranges.push_back({{after, {}}, {}});
         return ranges;
     }
 
@@ -219,24 +225,14 @@ class Backfill {
         return settings;
     }
 
-    /// When no write of an earlier run can arrive any more: its last deadline has passed, Milvus has answered
-    /// us, and it has had time to finish what it had received.
-    Clock::time_point settled_at() const {
-        if (!result_.resumed || checkpoint_.in_flight_until_ms == 0) return Clock::time_point{};
-        const auto wait = std::chrono::milliseconds(
-            std::clamp<std::int64_t>(checkpoint_.in_flight_until_ms - unix_ms(), 0,
-                                     std::chrono::milliseconds(CheckpointJournal::kWriteHorizon).count()));
-        return Clock::now() + wait + sync::WriteTiming{}.settling;
-    }
-
     // ---- phases ----
 
     void dry_run() {
-        RangeLedger ledger(fresh_ranges(), {}, media_->ordered(), nullptr, Clock::time_point{});
-        CopyPipeline pipeline({*media_, *media_, nullptr, nullptr, nullptr, nullptr}, mapping_,
-                              copy_settings(), ledger);
+        RangeLedger ledger(fresh_ranges(), {}, media_->ordered(), nullptr);
+        CopyPipeline pipeline({*media_, *media_, nullptr, nullptr, nullptr}, mapping_, copy_settings(),
+                              ledger);
         const auto started = Clock::now();
-        run_reporting(ledger, pipeline);
+        run_reporting(ledger, pipeline, stop_);
         checkpoint_.copy_seconds = seconds_since(started);
         result_.counts = ledger.live_counts();
         result_.interrupted = stop_.stop_requested();
@@ -244,28 +240,52 @@ class Backfill {
     }
 
     void migrate() {
-        require_capture("now");
         lease_ = neo4j::Lease::acquire(
-            driver_, options_.database, "migrate-embeddings " + options_.collection,
+            driver_, options_.database, lease_name(options_.collection), sync::WriteTiming{}.timeout,
             [this](const std::string& what) { say(what); }, stop_);
-        open_job();
-        check_.emplace(driver_, options_.database, mapping_, *lease_);
+        const std::int64_t epoch = pass_barrier("now");
+        if (!any_replica_) {
+            result_.notes.push_back(
+                "No recommendation-engine is running: changes made during the copy by other programs are not "
+                "captured. 'migrate validate --full-scan' finds them.");
+        }
+        open_job(epoch);
+        check_.emplace(driver_, options_.database, mapping_, media_->ordered(), *lease_);
         outage_.emplace([this](Deadline deadline) { demand_collection(deadline); });
+        fixer_.emplace(Fixer::Ports{*media_, *collection_, *lease_, *check_, *outage_,
+                                    [this](const Error& error) { say_waiting(error); }},
+                       mapping_, stop_);
         try {
+            if (lease_->inherited_writes()) say("waiting for the last writes of an earlier run to settle");
+            fixer_->wait_out_former_writes();
             if (checkpoint_.phase == Phase::copy) copy();
-            if (!stop_.stop_requested()) {
-                const bool was_done = checkpoint_.phase == Phase::done;
-                index_and_load();
-                sweep(was_done);
-                require_capture("at the end");
-                checkpoint_.phase = Phase::done;
-            }
+            if (!stop_.stop_requested()) complete();
         } catch (const Error& error) {
             if (error.kind() != ErrorKind::cancelled) throw;
         }
         result_.interrupted = checkpoint_.phase != Phase::done;
         save(result_.interrupted ? "interrupted" : "done", true);
         result_.counts = checkpoint_.counts;
+    }
+
+    /// From "all is copied" to "Milvus is equal to Neo4j, and what changes from now on is captured".
+    void complete() {
+        const bool was_done = checkpoint_.phase == Phase::done;
+        index_and_load();
+        for (;;) {
+            const std::int64_t epoch = pass_barrier("at the end");
+            if (epoch == checkpoint_.epoch && swept_) break;
+            if (epoch != checkpoint_.epoch && !media_->ordered()) {
+                throw Error(System::neo4j, ErrorKind::not_ready,
+                            "An engine ran without capture during the copy. Without an index on ids what it "
+                            "wrote is found only by copying all anew: run again.");
+            }
+            if (swept_)
+                result_.notes.push_back("An engine ran without capture meanwhile: compared once more.");
+            checkpoint_.epoch = epoch;
+            sweep(was_done);
+        }
+        checkpoint_.phase = Phase::done;
     }
 
     void demand_collection(Deadline deadline) {
@@ -277,30 +297,30 @@ class Backfill {
     }
 
     void copy() {
-        RangeLedger ledger(checkpoint_.open_ranges, checkpoint_.counts, media_->ordered(), &*quarantine_,
-                           settled_at());
+        RangeLedger ledger(checkpoint_.open_ranges, checkpoint_.counts, media_->ordered(), &*quarantine_);
+        std::stop_source end;
+        const std::stop_callback forward(stop_, [&] { end.request_stop(); });
         const auto started = Clock::now();
         const double seconds_before = checkpoint_.copy_seconds;
-        CheckpointJournal journal(options_.checkpoint_file, checkpoint_, ledger, *quarantine_,
-                                  [&](Checkpoint& checkpoint) {
-                                      checkpoint.copy_seconds = seconds_before + seconds_since(started);
-                                      std::lock_guard lock(live_mutex_);
-                                      checkpoint.live = live_;
-                                  });
-        CopyPipeline pipeline({*media_, *media_, &*collection_, &*check_, &journal, &*outage_}, mapping_,
+        CheckpointJournal journal(
+            options_.checkpoint_file, checkpoint_, ledger, *quarantine_,
+            {[&](Checkpoint& checkpoint) {
+                 checkpoint.copy_seconds = seconds_before + seconds_since(started);
+                 std::lock_guard lock(live_mutex_);
+                 checkpoint.live = live_;
+             },
+             [this] { return !lease_->limit().passed(); }, [&] { end.request_stop(); }});
+        CopyPipeline pipeline({*media_, *media_, &*collection_, &*check_, &*outage_}, mapping_,
                               copy_settings(), ledger);
-        run_reporting(ledger, pipeline);
+        lease_->expect_writes();
+        run_reporting(ledger, pipeline, end.get_token());
+        if (pipeline.quiescent()) lease_->settled();
         result_.errors += pipeline.errors();
-        journal.finish([&](Checkpoint& checkpoint) {
-            if (pipeline.quiescent()) {
-                checkpoint.in_flight_until_ms = 0;
-                for (auto& range : checkpoint.open_ranges) range.in_flight_through.reset();
-            }
-            checkpoint_ = checkpoint;
-        });
+        checkpoint_ = journal.finish();
         if (!ledger.all_done()) return;
         // What was counted of earlier runs of this step is cut off first.
-        checkpoint_.counts = checkpoint_.counts + count_outside_ranges(quarantine_from(quarantine_->length()));
+        checkpoint_.counts =
+            checkpoint_.counts + count_outside_ranges(quarantine_from(quarantine_->length()));
         checkpoint_.phase = Phase::index;
         save("copied", false);
     }
@@ -320,21 +340,31 @@ class Backfill {
     /// In the order of ids it meets every item once more, and accounts for them anew: what it says of the
     /// rejected replaces what the copy had said.
     void sweep(bool was_done) {
+        swept_ = true;
         if (media_->ordered()) checkpoint_.quarantine_bytes = checkpoint_.quarantine_begin;
         save("comparing ids", false);
         const auto quarantine = quarantine_from(checkpoint_.quarantine_bytes);
+        std::int64_t upserted = 0;
+        std::int64_t rejections = 0;
         const auto swept = sync::sweep(
-            {*media_, *media_, *collection_, *collection_, *outage_, [this] { return lease_->limit(); },
-             [&](const sync::Rejected& rejected) { quarantine(quarantine_line(rejected, mapping_)); },
+            {*media_, *media_, *collection_,
+             [&](std::span<const ItemId> ids) {
+                 const auto outcome = fixer_->fix(ids);
+                 upserted += static_cast<std::int64_t>(outcome.upserted);
+                 for (const auto& rejected : outcome.rejected) {
+                     quarantine(quarantine_line(rejected, mapping_));
+                     ++rejections;
+                 }
+             },
              [this](std::int64_t looked_at) { say(fmt::format("comparing ids, {} so far", looked_at)); },
              [this](const Error& error) { say_waiting(error); }},
-            mapping_, stop_);
+            stop_);
         if (stop_.stop_requested()) {
             throw Error(System::internal, ErrorKind::cancelled, "Stopped while comparing ids.");
         }
         if (media_->ordered()) {
-            const auto copied = swept.matched + swept.upserted;
-            checkpoint_.counts = Counts{copied + swept.rejected, copied, swept.rejected, 0} +
+            const auto copied = swept.matched + upserted;
+            checkpoint_.counts = Counts{copied + rejections, copied, rejections, 0} +
                                  count_outside_ranges(quarantine_from(quarantine_->length()));
         }
         checkpoint_.quarantine_bytes = quarantine_->length();
@@ -343,7 +373,7 @@ class Backfill {
         if (was_done) {
             result_.notes.push_back(
                 fmt::format("This job was complete: compared all ids and versions, copied {} and removed {}.",
-                            swept.upserted, swept.orphans));
+                            upserted, swept.orphans));
         } else if (swept.orphans > 0) {
             result_.notes.push_back(
                 fmt::format("Removed {} rows from Milvus that Neo4j no longer has.", swept.orphans));
@@ -360,8 +390,8 @@ class Backfill {
         return [this](const std::string& line) { quarantine_->append(line); };
     }
 
-    /// What no range of ids holds: nodes without an embedding, and, where ranges were read, those whose id can
-    /// be no row's.
+    /// What no range of ids holds: nodes without an embedding, and, where ranges were read, those whose id
+    /// can be no row's.
     Counts count_outside_ranges(const QuarantineSink& quarantine) {
         Counts counts;
         counts.skipped = patiently([&] { return media_->count_without_embedding(after_a_count()); });
@@ -382,13 +412,13 @@ class Backfill {
         return counts;
     }
 
-    void run_reporting(RangeLedger& ledger, CopyPipeline& pipeline) {
+    void run_reporting(RangeLedger& ledger, CopyPipeline& pipeline, const std::stop_token& stop) {
         std::jthread reporter([&](std::stop_token ended) {
             do {
                 report(ledger, pipeline);
             } while (sleep_for(250ms, ended));
         });
-        pipeline.run(stop_);
+        pipeline.run(stop);
     }
 
     void report(const RangeLedger& ledger, const CopyPipeline& pipeline) {
@@ -436,6 +466,7 @@ class Backfill {
     }
 
     void save(const std::string& state, bool finished) {
+        if (lease_->limit().passed()) return;  // another run may go by it
         saved_at_ = Clock::now();
         checkpoint_.live = {};
         checkpoint_.live.updated_ms = unix_ms();
@@ -458,8 +489,11 @@ class Backfill {
     std::optional<embeddings::Collection> collection_;
     std::optional<FencedVersionCheck> check_;
     std::optional<sync::TargetOutage> outage_;
+    std::optional<Fixer> fixer_;
     std::optional<AppendFile> quarantine_;
     Checkpoint checkpoint_;
+    bool any_replica_ = false;
+    bool swept_ = false;
     Progress progress_;
     RateMeter rate_;
     std::mutex live_mutex_;

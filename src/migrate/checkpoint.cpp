@@ -68,8 +68,8 @@ sync::MediaMapping mapping_from_json(const Json& json) {
     }
     mapping.id_kind = from_text(json.at("id_kind").get<std::string>(), {IdKind::string, IdKind::integer});
     json.at("dimension").get_to(mapping.dimension);
-    mapping.metric = from_text(json.at("metric").get<std::string>(),
-                               {Metric::cosine, Metric::inner_product, Metric::l2});
+    mapping.metric =
+        from_text(json.at("metric").get<std::string>(), {Metric::cosine, Metric::inner_product, Metric::l2});
     return mapping;
 }
 
@@ -78,8 +78,7 @@ Json to_json(const Checkpoint& checkpoint) {
     for (const auto& range : checkpoint.open_ranges) {
         ranges.push_back({{"after", to_json(range.keys.after)},
                           {"through", to_json(range.keys.through)},
-                          {"done_through", to_json(range.done_through)},
-                          {"in_flight_through", to_json(range.in_flight_through)}});
+                          {"done_through", to_json(range.done_through)}});
     }
     const Live& live = checkpoint.live;
     return {{"format", kFormat},
@@ -97,7 +96,6 @@ Json to_json(const Checkpoint& checkpoint) {
               {"quarantined", checkpoint.counts.quarantined},
               {"skipped", checkpoint.counts.skipped}}},
             {"open_ranges", std::move(ranges)},
-            {"in_flight_until_ms", checkpoint.in_flight_until_ms},
             {"quarantine_begin", checkpoint.quarantine_begin},
             {"quarantine_bytes", checkpoint.quarantine_bytes},
             {"copy_seconds", checkpoint.copy_seconds},
@@ -135,10 +133,8 @@ Checkpoint from_json(const Json& json) {
     for (const Json& range : json.at("open_ranges")) {
         checkpoint.open_ranges.push_back(
             {{id_from_json(range.at("after")), id_from_json(range.at("through"))},
-             id_from_json(range.at("done_through")),
-             id_from_json(range.at("in_flight_through"))});
+             id_from_json(range.at("done_through"))});
     }
-    json.at("in_flight_until_ms").get_to(checkpoint.in_flight_until_ms);
     json.at("quarantine_begin").get_to(checkpoint.quarantine_begin);
     json.at("quarantine_bytes").get_to(checkpoint.quarantine_bytes);
     json.at("copy_seconds").get_to(checkpoint.copy_seconds);

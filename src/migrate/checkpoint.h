@@ -23,11 +23,10 @@ struct Counts {
 };
 
 /// A part of the id space that is not finished. Everything in (keys.after, done_through] is copied, checked
-/// and counted; writes in (done_through, in_flight_through] may have been sent.
+/// and counted. What may be on its way to Milvus beyond that is the lease's to say (neo4j::Lease).
 struct OpenRange {
     sync::KeyRange keys;
     std::optional<ItemId> done_through;
-    std::optional<ItemId> in_flight_through;
     friend bool operator==(const OpenRange&, const OpenRange&) = default;
 };
 
@@ -48,16 +47,15 @@ struct Checkpoint {
     std::string
         description;  ///< the same in words: "MediaContent in bolt://… → media_embeddings in http://…"
     sync::MediaMapping mapping;  ///< completed: a resumed run goes by what the first run found in the data
-    std::int64_t epoch = 0;  ///< capture epoch in Neo4j
+    std::int64_t epoch = 0;      ///< capture epoch in Neo4j
     std::int64_t collection_id = 0;
     std::string collection;  ///< physical name, media_embeddings_v1
     Phase phase = Phase::copy;
     std::int64_t expected = 0;  ///< items with an embedding when the copy began
     Counts counts;              ///< of finished parts
     std::vector<OpenRange> open_ranges;
-    std::int64_t in_flight_until_ms = 0;  ///< Unix time after which no write of this run can still be sent
-    std::int64_t quarantine_begin = 0;    ///< where this job's lines begin in the quarantine file
-    std::int64_t quarantine_bytes = 0;    ///< length of the quarantine file that belongs to `counts`
+    std::int64_t quarantine_begin = 0;  ///< where this job's lines begin in the quarantine file
+    std::int64_t quarantine_bytes = 0;  ///< length of the quarantine file that belongs to `counts`
     double copy_seconds = 0;
     double index_seconds = 0;
     std::int64_t started_ms = 0;

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include "core/retry.h"
+
 namespace crossover::migrate {
 
 using namespace std::chrono_literals;
@@ -13,101 +15,46 @@ std::int64_t unix_ms() {
 }
 
 CheckpointJournal::CheckpointJournal(std::string path, Checkpoint base, const RangeLedger& ledger,
-                                     AppendFile& quarantine, std::function<void(Checkpoint&)> decorate)
+                                     AppendFile& quarantine, Hooks hooks)
     : path_(std::move(path)),
       base_(std::move(base)),
       ledger_(ledger),
       quarantine_(quarantine),
-      decorate_(std::move(decorate)) {
-    write_now([](Checkpoint&) {});
-    thread_ = std::thread([this] { run(); });
+      hooks_(std::move(hooks)) {
+    write_now();
+    thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
 
-CheckpointJournal::~CheckpointJournal() {
-    {
-        std::lock_guard lock(mutex_);
-        stopping_ = true;
-    }
-    wake_.notify_all();
+CheckpointJournal::~CheckpointJournal() = default;
+
+Checkpoint CheckpointJournal::finish() {
+    thread_.request_stop();
     if (thread_.joinable()) thread_.join();
-}
-
-void CheckpointJournal::wait_durable(std::uint64_t sequence) {
-    std::unique_lock lock(mutex_);
-    if (wanted_ < sequence) {
-        wanted_ = sequence;
-        wake_.notify_one();
-    }
-    written_.wait(lock, [&] { return durable_ >= sequence || failure_ || stopping_; });
     if (failure_) std::rethrow_exception(failure_);
+    return write_now();
 }
 
-Deadline CheckpointJournal::write_limit() const {
-    std::lock_guard lock(mutex_);
-    return Deadline::at(written_at_ + kWriteHorizon);
-}
-
-void CheckpointJournal::rethrow_failure() const {
-    std::lock_guard lock(mutex_);
-    if (failure_) std::rethrow_exception(failure_);
-}
-
-void CheckpointJournal::finish(const std::function<void(Checkpoint&)>& amend) {
-    {
-        std::lock_guard lock(mutex_);
-        stopping_ = true;
-    }
-    wake_.notify_all();
-    written_.notify_all();
-    if (thread_.joinable()) thread_.join();
-    rethrow_failure();
-    write_now(amend);
-}
-
-void CheckpointJournal::run() {
-    std::unique_lock lock(mutex_);
-    while (!stopping_) {
-        wake_.wait_for(lock, 1s, [&] { return stopping_ || wanted_ > durable_; });
-        if (stopping_) return;
-        lock.unlock();
-        std::exception_ptr failure;
-        try {
-            write_now([](Checkpoint&) {});
-        } catch (...) {
-            failure = std::current_exception();
-        }
-        lock.lock();
-        if (failure) {
-            failure_ = failure;
-            written_.notify_all();
-            return;
-        }
+void CheckpointJournal::run(const std::stop_token& stop) {
+    try {
+        while (sleep_for(1s, stop)) write_now();
+    } catch (...) {
+        failure_ = std::current_exception();
+        hooks_.on_failure();
     }
 }
 
-void CheckpointJournal::write_now(const std::function<void(Checkpoint&)>& amend) {
-    // The horizon counts from before the write, so that what is on the disk is never earlier than what is
-    // obeyed.
-    const auto now = Deadline::Clock::now();
+Checkpoint CheckpointJournal::write_now() {
     const RangeLedger::Snapshot snapshot = ledger_.snapshot();
     Checkpoint checkpoint = base_;
     checkpoint.counts = snapshot.counts;
     checkpoint.open_ranges = snapshot.open_ranges;
     checkpoint.quarantine_bytes = snapshot.quarantine_bytes;
-    checkpoint.in_flight_until_ms =
-        unix_ms() + std::chrono::duration_cast<std::chrono::milliseconds>(kWriteHorizon).count();
-    decorate_(checkpoint);
+    hooks_.decorate(checkpoint);
     checkpoint.live.updated_ms = unix_ms();
     checkpoint.live.pid = ::getpid();
-    amend(checkpoint);
     quarantine_.sync();
-    write_checkpoint(path_, checkpoint);
-    {
-        std::lock_guard lock(mutex_);
-        durable_ = snapshot.sequence;
-        written_at_ = now;
-    }
-    written_.notify_all();
+    if (hooks_.may_write()) write_checkpoint(path_, checkpoint);
+    return checkpoint;
 }
 
 }  // namespace crossover::migrate

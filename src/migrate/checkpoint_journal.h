@@ -1,62 +1,48 @@
 #pragma once
 
-#include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <exception>
 #include <functional>
-#include <mutex>
+#include <stop_token>
 #include <string>
 #include <thread>
 
-#include "core/deadline.h"
 #include "migrate/checkpoint.h"
 #include "migrate/range_ledger.h"
 
 namespace crossover::migrate {
 
-/// Writes the checkpoint about once a second, and at once when a batch waits to be sent: what is in flight is
-/// written down before it is sent. One write serves all batches that wait (group commit).
-///
-/// Thread-safe. A checkpoint that cannot be written ends the job: wait_durable() and rethrow_failure() throw
-/// it.
+/// Writes the checkpoint of a running copy about once a second. A checkpoint that cannot be written ends the
+/// job: `on_failure` is called once, from the journal's thread, and finish() throws it.
 class CheckpointJournal {
   public:
-    /// No write may still be sent this long after the last durable checkpoint, which names that moment.
-    static constexpr std::chrono::seconds kWriteHorizon{15};
+    struct Hooks {
+        /// Fills Live and times before each write.
+        std::function<void(Checkpoint&)> decorate;
+        /// Whether the checkpoint is still this run's to write: another may have taken over.
+        std::function<bool()> may_write;
+        std::function<void()> on_failure;
+    };
 
-    /// `base` holds what does not change during the copy; `decorate` fills Live and times before each write.
+    /// `base` holds what does not change during the copy. All references must outlive the journal.
     CheckpointJournal(std::string path, Checkpoint base, const RangeLedger& ledger, AppendFile& quarantine,
-                      std::function<void(Checkpoint&)> decorate);
+                      Hooks hooks);
     ~CheckpointJournal();
 
-    /// Returns when a checkpoint that names the batch of this sequence number is on the disk.
-    void wait_durable(std::uint64_t sequence);
-    /// No write to Milvus may have a deadline beyond this.
-    Deadline write_limit() const;
-    void rethrow_failure() const;
-    /// Stops the thread and writes a last checkpoint. `amend` sets what changes with it (phase, Live).
-    void finish(const std::function<void(Checkpoint&)>& amend);
+    /// Stops the thread, writes a last checkpoint and returns it.
+    Checkpoint finish();
 
   private:
-    void run();
-    void write_now(const std::function<void(Checkpoint&)>& amend);
+    void run(const std::stop_token& stop);
+    Checkpoint write_now();
 
     const std::string path_;
     const Checkpoint base_;
     const RangeLedger& ledger_;
     AppendFile& quarantine_;
-    const std::function<void(Checkpoint&)> decorate_;
-
-    mutable std::mutex mutex_;
-    std::condition_variable wake_;
-    std::condition_variable written_;
-    std::uint64_t wanted_ = 0;
-    std::uint64_t durable_ = 0;
-    Deadline::Clock::time_point written_at_;
-    bool stopping_ = false;
+    const Hooks hooks_;
     std::exception_ptr failure_;
-    std::thread thread_;
+    std::jthread thread_;
 };
 
 /// Milliseconds since the Unix epoch, now.

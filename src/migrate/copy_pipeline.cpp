@@ -98,9 +98,7 @@ void CopyPipeline::read_ranges() {
         const auto task = ledger_.take_range();
         if (!task) return;
         ++reading_;
-        const auto wait = task->not_before - Deadline::Clock::now();
-        if (wait > 0s) sleep_for(std::chrono::ceil<std::chrono::milliseconds>(wait), stop_);
-        if (!stopping()) read_range(*task);
+        read_range(*task);
         --reading_;
     }
 }
@@ -145,7 +143,6 @@ void CopyPipeline::write_batches() {
             complete(settling);
             continue;
         }
-        ports_.journal->wait_durable(work->ticket.sequence);
         if (!limiter_.take(work->batch.items.rows(), stop_)) continue;
         ++writing_;
         const bool acknowledged = work->batch.items.empty() || write(*work);
@@ -184,9 +181,7 @@ CopyPipeline::Settling CopyPipeline::to_settling(Work& work) const {
 }
 
 std::optional<Deadline> CopyPipeline::write_deadline() const {
-    const auto deadline = Deadline::after(settings_.timing.timeout)
-                              .earlier(ports_.journal->write_limit())
-                              .earlier(ports_.check->write_limit());
+    const auto deadline = Deadline::after(settings_.timing.timeout).earlier(ports_.check->write_limit());
     if (deadline.remaining() < settings_.timing.timeout / 10) return std::nullopt;
     return deadline;
 }
@@ -269,7 +264,8 @@ bool CopyPipeline::resync(Settling& settling) {
         const std::span<const ItemId> ids(settling.resync.data(), rows);
         sync::SyncOutcome outcome;
         try {
-            outcome = sync::sync(ports_.source, *ports_.target, mapping_, ids, {.write_deadline = *deadline});
+            outcome = sync::sync(ports_.source, *ports_.target, *ports_.check, mapping_, ids,
+                                 {.write_deadline = *deadline});
         } catch (const Error& error) {
             if (!error.retryable()) throw;
             ++errors_;
@@ -334,10 +330,10 @@ void CopyPipeline::settle_suspects() {
         }
         const bool unknown =
             std::any_of(suspects.begin(), suspects.end(), [](const auto& s) { return s.outcome_unknown; });
-        const auto latest = Deadline::at(
-            std::max_element(suspects.begin(), suspects.end(), [](const auto& a, const auto& b) {
-                return a.not_before < b.not_before;
-            })->not_before);
+        const auto latest =
+            Deadline::at(std::max_element(suspects.begin(), suspects.end(), [](const auto& a, const auto& b) {
+                             return a.not_before < b.not_before;
+                         })->not_before);
         if (unknown) {
             ports_.outage->wait_out(latest, stop_);
         } else {

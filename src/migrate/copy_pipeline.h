@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "core/bounded_queue.h"
-#include "migrate/checkpoint_journal.h"
 #include "migrate/range_ledger.h"
 #include "migrate/rate_limiter.h"
 #include "sync/sync.h"
@@ -28,12 +27,12 @@ struct WrittenRows {
     sync::KeyRange keys;
 };
 
-/// Reads versions again after a write, in a write transaction that commits only while this run holds its
-/// lease: one that was deposed cannot pass it. Throws `conflict` when the lease is lost.
-class VersionCheck {
+/// The settlement of a run: commits only while it holds its lease, so that one that was deposed cannot pass
+/// it. Throws `conflict` when the lease is lost.
+class VersionCheck : public sync::Settlement {
   public:
-    virtual ~VersionCheck() = default;
-    /// Positions of the rows whose version or existence changed.
+    using sync::Settlement::changed;
+    /// Positions of the rows whose version or existence changed, for a batch of a scan.
     virtual std::vector<std::size_t> changed(const WrittenRows& rows, Deadline deadline) = 0;
     /// Past this, other runs may hold the lease: no write may have a later deadline.
     virtual Deadline write_limit() const = 0;
@@ -61,8 +60,7 @@ class CopyPipeline {
         sync::SourceStore& source;
         sync::VectorStore* target;   ///< null in a dry run: everything is read and judged, nothing written
         VersionCheck* check;         ///< null in a dry run
-        CheckpointJournal* journal;  ///< null in a dry run
-        sync::TargetOutage* outage;        ///< null in a dry run
+        sync::TargetOutage* outage;  ///< null in a dry run
     };
 
     CopyPipeline(Ports ports, const sync::MediaMapping& mapping, CopySettings settings, RangeLedger& ledger);
@@ -109,8 +107,8 @@ class CopyPipeline {
     void complete(Settling& settling);
     void add_suspect(Settling settling);
     Settling to_settling(Work& work) const;
-    /// For a write that begins now; empty when the lease or the checkpoint must be renewed first, which a
-    /// write might outlive otherwise.
+    /// For a write that begins now; empty when the lease must be renewed first, which a write might outlive
+    /// otherwise.
     std::optional<Deadline> write_deadline() const;
 
     template <class Body>

@@ -174,8 +174,8 @@ void scan_target_ids(TargetReader& target, const std::stop_token& stop,
 void look_up(sync::SourceStore& store, std::span<const ItemId> ids, Validation& validation,
              const std::stop_token& stop) {
     if (ids.empty()) return;
-    const auto presences =
-        with_patience(stop, [&] { return store.read_versions(ids, Deadline::after(kLookUpDeadline)); });
+    const auto presences = with_patience(
+        stop, [&] { return store.read_versions(ids, Deadline::after(kLookUpDeadline)).presences; });
     for (std::size_t i = 0; i < ids.size(); ++i) {
         if (presences[i].state != sync::Presence::State::present) validation.suspect(ids[i], presences[i]);
     }

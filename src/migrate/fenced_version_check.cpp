@@ -9,21 +9,6 @@ namespace crossover::migrate {
 
 namespace {
 
-ItemId take_id(bolt::Decoder& fields) {
-    if (fields.peek() == bolt::Type::integer) {
-        std::int64_t number = 0;
-        fields.read_int(number);
-        return number;
-    }
-    std::string_view text;
-    if (fields.peek() == bolt::Type::string) {
-        fields.read_string(text);
-    } else {
-        fields.skip();
-    }
-    return std::string(text);
-}
-
 /// How often each row was found as it was written: once is unchanged; otherwise it changed, went, or is
 /// ambiguous.
 class Sightings {
@@ -49,59 +34,92 @@ class Sightings {
     std::vector<int> seen_;
 };
 
+/// id, version of the record. An id that has become neither a string nor an integer is an empty one: the row
+/// has changed.
+std::pair<ItemId, std::int64_t> take_row(bolt::Decoder& fields) {
+    ItemId id;
+    if (fields.peek() == bolt::Type::string || fields.peek() == bolt::Type::integer) {
+        neo4j::read_id(fields, id);
+    } else {
+        fields.skip();
+    }
+    const std::int64_t version = neo4j::read_version(fields);
+    if (!fields.ok()) {
+        throw Error(System::neo4j, ErrorKind::protocol, "Neo4j sent a record that can't be decoded.");
+    }
+    return {std::move(id), version};
+}
+
+/// Rows and answer are in the order of the index, so a row is found by going on from the last one.
+void see_in_order(bolt::Result result, const WrittenRows& rows, Sightings& sightings) {
+    bolt::RecordView record;
+    std::size_t next = 0;
+    while (result.next(record)) {
+        const auto [id, version] = take_row(record.fields);
+        if (next > 0 && rows.ids[next - 1] == id) {
+            sightings.see(next - 1, id, version);
+            continue;
+        }
+        std::size_t row = next;
+        while (row < rows.ids.size() && rows.ids[row] < id) ++row;
+        if (row == rows.ids.size() || rows.ids[row] != id) continue;
+        sightings.see(row, id, version);
+        next = row + 1;
+    }
+}
+
+void see_by_position(bolt::Result result, Sightings& sightings) {
+    bolt::RecordView record;
+    while (result.next(record)) {
+        std::int64_t row = 0;
+        record.fields.read_int(row);
+        const auto [id, version] = take_row(record.fields);
+        sightings.see(static_cast<std::size_t>(row), id, version);
+    }
+}
+
 }  // namespace
 
-std::vector<std::size_t> FencedVersionCheck::changed(const WrittenRows& rows, Deadline deadline) {
-    bolt::SessionConfig config;
-    config.database = database_;
-    config.access = bolt::AccessMode::write;
-    config.fetch_size = -1;
-    config.timeout = deadline.remaining();
-    auto session = driver_.session(std::move(config));
+template <class Look>
+void FencedVersionCheck::look(Deadline deadline, Look&& look) {
+    auto session =
+        driver_.session({.database = database_, .fetch_size = -1, .timeout = deadline.remaining()});
     const auto before = Deadline::Clock::now();
     auto transaction = session.begin();
     lease_.renew_in(transaction);
-
-    Sightings sightings(rows);
-    bolt::RecordView record;
-    const auto checked = [&] {
-        if (!record.fields.ok()) {
-            throw Error(System::neo4j, ErrorKind::protocol, "Neo4j sent a record that can't be decoded.");
-        }
-    };
-    if (rows.element_ids.empty()) {
-        // Rows and answer are in the order of the index, so a row is found by going on from the last one.
-        auto result = transaction.run(queries_.versions_in_range(rows.keys, false),
-                                      neo4j::MediaQueries::range_parameters(rows.keys));
-        std::size_t next = 0;
-        while (result.next(record)) {
-            const ItemId id = take_id(record.fields);
-            const std::int64_t version = neo4j::read_version(record.fields);
-            checked();
-            if (next > 0 && rows.ids[next - 1] == id) {
-                sightings.see(next - 1, id, version);
-                continue;
-            }
-            std::size_t row = next;
-            while (row < rows.ids.size() && rows.ids[row] < id) ++row;
-            if (row == rows.ids.size() || rows.ids[row] != id) continue;
-            sightings.see(row, id, version);
-            next = row + 1;
-        }
-    } else {
-        const bolt::List elements(rows.element_ids.begin(), rows.element_ids.end());
-        auto result = transaction.run(queries_.versions_by_element(), {{"elements", elements}});
-        while (result.next(record)) {
-            std::int64_t row = 0;
-            record.fields.read_int(row);
-            const ItemId id = take_id(record.fields);
-            const std::int64_t version = neo4j::read_version(record.fields);
-            checked();
-            sightings.see(static_cast<std::size_t>(row), id, version);
-        }
-    }
+    look(transaction);
     transaction.commit();
     lease_.confirm(before);
+}
+
+std::vector<std::size_t> FencedVersionCheck::changed(std::span<const ItemId> ids,
+                                                     std::span<const sync::Presence> before,
+                                                     Deadline deadline) {
+    std::vector<std::size_t> changed;
+    look(deadline, [&](bolt::Transaction& transaction) {
+        const auto after = neo4j::read_presences(
+            transaction.run(queries_.versions_by_id(indexed_), neo4j::MediaQueries::ids_parameter(ids)), ids,
+            indexed_);
+        for (std::size_t i = 0; i < ids.size(); ++i) {
+            if (after[i] != before[i]) changed.push_back(i);
+        }
+    });
+    return changed;
+}
+
+std::vector<std::size_t> FencedVersionCheck::changed(const WrittenRows& rows, Deadline deadline) {
+    Sightings sightings(rows);
+    look(deadline, [&](bolt::Transaction& transaction) {
+        if (rows.element_ids.empty()) {
+            see_in_order(transaction.run(queries_.versions_in_range(rows.keys, false),
+                                         neo4j::MediaQueries::range_parameters(rows.keys)),
+                         rows, sightings);
+        } else {
+            const bolt::List elements(rows.element_ids.begin(), rows.element_ids.end());
+            see_by_position(transaction.run(queries_.versions_by_element(), {{"elements", elements}}),
+                            sightings);
+        }
+    });
     return sightings.changed();
 }
 

@@ -9,21 +9,32 @@
 
 namespace crossover::migrate {
 
-/// VersionCheck over Neo4j: renewing the lease and reading the versions are one write transaction.
+/// VersionCheck over Neo4j: renewing the lease and reading the versions are one write transaction. `indexed`:
+/// whether ids can be looked up.
 /// Thread-safe; what it is given must outlive it.
 class FencedVersionCheck : public VersionCheck {
   public:
     FencedVersionCheck(bolt::Driver& driver, std::string database, const sync::MediaMapping& mapping,
-                       neo4j::Lease& lease)
-        : driver_(driver), database_(std::move(database)), queries_(mapping), lease_(lease) {}
+                       bool indexed, neo4j::Lease& lease)
+        : driver_(driver),
+          database_(std::move(database)),
+          queries_(mapping),
+          indexed_(indexed),
+          lease_(lease) {}
 
     std::vector<std::size_t> changed(const WrittenRows& rows, Deadline deadline) override;
+    std::vector<std::size_t> changed(std::span<const ItemId> ids, std::span<const sync::Presence> before,
+                                     Deadline deadline) override;
     Deadline write_limit() const override { return lease_.limit(); }
 
   private:
+    template <class Look>
+    void look(Deadline deadline, Look&& look);
+
     bolt::Driver& driver_;
     const std::string database_;
     const neo4j::MediaQueries queries_;
+    const bool indexed_;
     neo4j::Lease& lease_;
 };
 

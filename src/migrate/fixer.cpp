@@ -1,40 +1,61 @@
 #include "migrate/fixer.h"
 
+#include <iterator>
+
 #include "core/error.h"
 #include "core/retry.h"
-#include "sync/sync.h"
 
 namespace crossover::migrate {
 
+using namespace std::chrono_literals;
+
 namespace {
 
-constexpr std::chrono::seconds kWriteDeadline{30};
-constexpr int kAttempts = 4;
+constexpr sync::WriteTiming kTiming;
+
+[[noreturn]] void stopped() {
+    throw Error(System::internal, ErrorKind::cancelled, "Stopped while repairing what differs.");
+}
+
+void append(sync::SyncOutcome& to, sync::SyncOutcome&& from) {
+    to.upserted += from.upserted;
+    to.erased += from.erased;
+    std::move(from.rejected.begin(), from.rejected.end(), std::back_inserter(to.rejected));
+}
 
 }  // namespace
 
-Fixer::Fixer(sync::SourceStore& source, sync::VectorStore& target, const sync::MediaMapping& mapping,
-             std::chrono::milliseconds settle, std::stop_token stop)
-    : source_(&source), target_(&target), mapping_(&mapping), settle_(settle), stop_(std::move(stop)) {}
-
-void Fixer::fix(std::span<const ItemId> ids) {
-    Backoff backoff;
-    for (int attempt = 1;; ++attempt) {
-        const auto write_deadline = Deadline::after(kWriteDeadline);
-        try {
-            const auto outcome =
-                sync::sync(*source_, *target_, *mapping_, ids, {.write_deadline = write_deadline});
-            not_fixed_ += static_cast<std::int64_t>(outcome.still_moving.size());
-            fixed_ += static_cast<std::int64_t>(ids.size() - outcome.still_moving.size());
-            return;
-        } catch (const Error& error) {
-            if (!error.retryable() || attempt == kAttempts) throw;
-            // A write that timed out may still arrive until its deadline, and would undo a newer one: only
-            // what is synced after that stands.
-            const auto wait = error.outcome_unknown() ? write_deadline.remaining() + settle_ : backoff.next();
-            if (!sleep_for(wait, stop_)) throw;
-        }
+void Fixer::wait_out_former_writes() {
+    if (const auto until = ports_.lease.inherited_writes()) {
+        if (!ports_.outage.wait_out(*until, stop_)) stopped();
     }
+    ports_.lease.settled();
+}
+
+sync::SyncOutcome Fixer::fix(std::span<const ItemId> ids) {
+    sync::SyncOutcome all;
+    std::vector<ItemId> left(ids.begin(), ids.end());
+    while (!left.empty()) {
+        if (stop_.stop_requested()) stopped();
+        const auto deadline = Deadline::after(kTiming.timeout).earlier(ports_.lease.limit());
+        if (deadline.remaining() < kTiming.timeout / 10) {
+            sleep_for(100ms, stop_);  // until the lease is renewed
+            continue;
+        }
+        ports_.lease.expect_writes();
+        try {
+            auto outcome = sync::sync(ports_.source, ports_.target, ports_.check, mapping_, left,
+                                      {.write_deadline = deadline});
+            left = std::move(outcome.still_moving);
+            append(all, std::move(outcome));
+        } catch (const Error& error) {
+            if (!error.retryable()) throw;
+            ports_.on_wait(error);
+            if (!ports_.outage.wait_out(deadline, stop_)) stopped();
+        }
+        ports_.lease.settled();
+    }
+    return all;
 }
 
 }  // namespace crossover::migrate

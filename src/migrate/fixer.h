@@ -1,39 +1,45 @@
 #pragma once
 
-#include <chrono>
-#include <cstdint>
+#include <functional>
 #include <span>
 #include <stop_token>
 
-#include "sync/mapping.h"
-#include "sync/source_store.h"
-#include "sync/vector_store.h"
+#include "migrate/copy_pipeline.h"
+#include "neo4j/lease.h"
+#include "sync/sync.h"
+#include "sync/target_outage.h"
 
 namespace crossover::migrate {
 
-/// Repairs ids that validation found different, by the one way to write Milvus. Not thread-safe.
+/// Makes the rows of ids that were found different equal to Neo4j, by the one way to write Milvus, under a
+/// lease: what it has sent is accounted for there. Rides out what passes. Not thread-safe; all that it is
+/// given must outlive it.
 class Fixer {
   public:
-    /// All that is referred to must outlive the fixer. `settle` is waited for after a write whose outcome is
-    /// unknown, beyond its deadline.
-    Fixer(sync::SourceStore& source, sync::VectorStore& target, const sync::MediaMapping& mapping,
-          std::chrono::milliseconds settle, std::stop_token stop);
+    struct Ports {
+        sync::SourceStore& source;
+        sync::VectorStore& target;
+        neo4j::Lease& lease;
+        VersionCheck& check;  ///< under that lease
+        sync::TargetOutage& outage;
+        std::function<void(const Error&)> on_wait;  ///< an error that is ridden out
+    };
 
-    /// Makes the rows of `ids`, which must not repeat, equal to Neo4j. Throws crossover::Error when a fault
-    /// outlasts a few attempts: the ids may then be as they were; run again.
-    void fix(std::span<const ItemId> ids);
+    Fixer(Ports ports, const sync::MediaMapping& mapping, std::stop_token stop)
+        : ports_(std::move(ports)), mapping_(mapping), stop_(std::move(stop)) {}
 
-    std::int64_t fixed() const { return fixed_; }
-    std::int64_t not_fixed() const { return not_fixed_; }
+    /// Waits until nothing that former holders of the lease may have sent can arrive any more. To be called
+    /// once, before the first fix(). Throws `cancelled` when stopped.
+    void wait_out_former_writes();
+
+    /// Returns when all of `ids`, which must not repeat, are settled. Throws `cancelled` when stopped, and
+    /// what cannot pass; the ids may then be as they were.
+    sync::SyncOutcome fix(std::span<const ItemId> ids);
 
   private:
-    sync::SourceStore* source_;
-    sync::VectorStore* target_;
-    const sync::MediaMapping* mapping_;
-    std::chrono::milliseconds settle_;
+    Ports ports_;
+    const sync::MediaMapping& mapping_;
     std::stop_token stop_;
-    std::int64_t fixed_ = 0;
-    std::int64_t not_fixed_ = 0;
 };
 
 }  // namespace crossover::migrate

@@ -38,6 +38,10 @@ std::string describe(const Job& job) {
                        job.target_address);
 }
 
+std::string lease_name(const std::string& collection) {
+    return "migrate-embeddings " + collection;
+}
+
 bool completes(const sync::MediaMapping& completed, const sync::MediaMapping& asked) {
     const auto same_name = [](const auto& a, const auto& b) { return a.name == b.name; };
     return completed.label == asked.label && completed.id_property == asked.id_property &&

@@ -20,8 +20,11 @@ std::string hash_of(const Job& job);
 /// For a person: "MediaContent in bolt://… → media_embeddings in http://…".
 std::string describe(const Job& job);
 
-/// True where `completed` is what `asked` asks for, with what it leaves open filled in: types, kind of ids, and
-/// a dimension of 0.
+/// Of the lease of whatever writes this collection as a whole: one run of it at a time.
+std::string lease_name(const std::string& collection);
+
+/// True where `completed` is what `asked` asks for, with what it leaves open filled in: types, kind of ids,
+/// and a dimension of 0.
 bool completes(const sync::MediaMapping& completed, const sync::MediaMapping& asked);
 
 }  // namespace crossover::migrate

@@ -14,40 +14,24 @@ Counts operator-(const Counts& left, const Counts& right) {
             left.skipped - right.skipped};
 }
 
-RangeLedger::RangeLedger(std::vector<OpenRange> ranges, Counts counts, bool ordered, AppendFile* quarantine,
-                         Clock::time_point settled_at)
+RangeLedger::RangeLedger(std::vector<OpenRange> ranges, Counts counts, bool ordered, AppendFile* quarantine)
     : ordered_(ordered), quarantine_(quarantine), counts_(counts) {
     if (quarantine_ != nullptr) quarantine_base_ = quarantine_->length();
-    const auto add = [this](sync::KeyRange keys, Clock::time_point not_before) {
+    for (auto& open : ranges) {
         Range& range = ranges_.emplace_back();
         range.number = next_number_++;
-        range.open.keys = std::move(keys);
-        range.not_before = not_before;
-    };
-    for (auto& range : ranges) {
-        const auto after = range.done_through ? range.done_through : range.keys.after;
-        if (!ordered_) {
-            add(range.keys, settled_at);
-        } else if (range.in_flight_through && range.in_flight_through != after) {
-            add({after, range.in_flight_through}, settled_at);
-            if (range.in_flight_through != range.keys.through) {
-                add({range.in_flight_through, range.keys.through}, Clock::time_point{});
-            }
-        } else {
-            add({after, range.keys.through}, Clock::time_point{});
-        }
+        range.open.keys = std::move(open.keys);
+        if (open.done_through) range.open.keys.after = std::move(open.done_through);
     }
 }
 
 std::optional<RangeLedger::Task> RangeLedger::take_range() {
     std::lock_guard lock(mutex_);
-    Range* soonest = nullptr;
-    for (auto& range : ranges_) {
-        if (!range.taken && (soonest == nullptr || range.not_before < soonest->not_before)) soonest = &range;
-    }
-    if (soonest == nullptr) return std::nullopt;
-    soonest->taken = true;
-    return Task{soonest->number, soonest->open.keys, soonest->not_before};
+    const auto range =
+        std::find_if(ranges_.begin(), ranges_.end(), [](const Range& other) { return !other.taken; });
+    if (range == ranges_.end()) return std::nullopt;
+    range->taken = true;
+    return Task{range->number, range->open.keys};
 }
 
 RangeLedger::Ticket RangeLedger::begin(std::uint64_t number, const sync::KeyRange& keys, bool last) {
@@ -57,7 +41,7 @@ RangeLedger::Ticket RangeLedger::begin(std::uint64_t number, const sync::KeyRang
     batch.number = next_number_++;
     batch.keys = keys;
     batch.last = last;
-    return {number, batch.number, ++sequence_};
+    return {number, batch.number};
 }
 
 void RangeLedger::complete(const Ticket& ticket, const Counts& counts, std::string quarantine_lines) {
@@ -119,13 +103,8 @@ RangeLedger::Snapshot RangeLedger::snapshot() const {
     std::lock_guard lock(mutex_);
     Snapshot snapshot;
     snapshot.counts = counts_;
-    snapshot.sequence = sequence_;
     snapshot.quarantine_bytes = quarantine_base_;
-    for (const auto& range : ranges_) {
-        OpenRange open = range.open;
-        if (!range.batches.empty()) open.in_flight_through = range.batches.back().keys.through;
-        snapshot.open_ranges.push_back(std::move(open));
-    }
+    for (const auto& range : ranges_) snapshot.open_ranges.push_back(range.open);
     return snapshot;
 }
 

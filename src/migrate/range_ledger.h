@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <list>
@@ -27,34 +26,27 @@ namespace crossover::migrate {
 /// Thread-safe.
 class RangeLedger {
   public:
-    using Clock = std::chrono::steady_clock;
-
     /// One begun batch.
     struct Ticket {
         std::uint64_t range = 0;
         std::uint64_t batch = 0;
-        std::uint64_t sequence = 0;  ///< see covered_sequence()
     };
 
     struct Task {
         std::uint64_t range = 0;
         sync::KeyRange keys;  ///< what remains to be read
-        Clock::time_point not_before;
     };
 
     struct Snapshot {
         Counts counts;
         std::vector<OpenRange> open_ranges;
         std::int64_t quarantine_bytes = 0;
-        std::uint64_t sequence = 0;  ///< batches with a ticket up to this are in open_ranges as in flight
     };
 
-    /// Ranges with writes in flight of a former run are split: that part is not handed out before
-    /// `settled_at`. `quarantine` may be null (a dry run); it must outlive the ledger.
-    RangeLedger(std::vector<OpenRange> ranges, Counts counts, bool ordered, AppendFile* quarantine,
-                Clock::time_point settled_at);
+    /// `quarantine` may be null (a dry run); it must outlive the ledger.
+    RangeLedger(std::vector<OpenRange> ranges, Counts counts, bool ordered, AppendFile* quarantine);
 
-    /// A range that nobody reads yet, the one that may be read soonest first; empty when all are taken.
+    /// A range that nobody reads yet; empty when all are taken.
     std::optional<Task> take_range();
     /// The next batch of a range, and whether it reaches the range's end.
     Ticket begin(std::uint64_t range, const sync::KeyRange& keys, bool last);
@@ -84,7 +76,6 @@ class RangeLedger {
         std::uint64_t number = 0;
         OpenRange open;
         bool taken = false;
-        Clock::time_point not_before;
         std::deque<Batch> batches;
         Counts scanned;  ///< unordered: counted when the range ends
     };
@@ -101,7 +92,6 @@ class RangeLedger {
     Counts counts_;
     Counts ahead_;  ///< complete but not yet counted in order
     std::uint64_t next_number_ = 1;
-    std::uint64_t sequence_ = 0;
 };
 
 Counts operator+(const Counts& left, const Counts& right);

@@ -9,12 +9,15 @@
 #include "bolt/driver.h"
 #include "embeddings/collection.h"
 #include "migrate/feeders.h"
+#include "migrate/fenced_version_check.h"
 #include "migrate/fixer.h"
+#include "migrate/job.h"
 #include "migrate/patience.h"
 #include "migrate/row_comparison.h"
 #include "migrate/target_reader.h"
 #include "migrate/validation.h"
 #include "neo4j/inventory.h"
+#include "neo4j/lease.h"
 #include "neo4j/media_store.h"
 
 namespace crossover::migrate {
@@ -107,8 +110,9 @@ void show_sides(sync::SourceStore& source, TargetReader& target, const sync::Med
     const std::vector<ItemId> ids{id};
     sync::ItemBatch valid = sync::make_batch(mapping);
     std::vector<sync::Rejected> rejected;
-    const auto presence = source.read_versions(ids, soon()).front();
-    source.read_items(ids, std::vector{presence.version}, valid, rejected, soon());
+    const auto versions = source.read_versions(ids, soon());
+    const auto& presence = versions.presences.front();
+    source.read_items(ids, versions, valid, rejected, soon());
     auto& from_source = report.source_item.emplace();
     if (!valid.empty()) {
         from_source = describe_source(mapping, valid, 0);
@@ -129,6 +133,30 @@ void show_sides(sync::SourceStore& source, TargetReader& target, const sync::Med
     if (!rows.empty()) from_target = describe_target(rows, 0);
     from_target.state = rows.empty() ? "absent" : "present";
 }
+
+/// What it takes to write: no other run that writes the collection may be under way.
+struct Repairs {
+    Repairs(bolt::Driver& source, milvus::Client& client, const ValidateOptions& options,
+            const sync::MediaMapping& mapping, neo4j::MediaStore& media, embeddings::Collection& collection,
+            const std::function<void(const std::string&)>& say, const std::stop_token& stop)
+        : lease(neo4j::Lease::acquire(source, options.database, lease_name(options.collection),
+                                      sync::WriteTiming{}.timeout, say, stop)),
+          check(source, options.database, mapping, media.ordered(), *lease),
+          outage([&client, &options](Deadline deadline) {
+              client.has_collection(options.collection, deadline);
+          }),
+          fixer({media, collection, *lease, check, outage,
+                 [say](const Error& error) { say(fmt::format("waiting: {}", error.what())); }},
+                mapping, stop) {
+        if (lease->inherited_writes()) say("waiting for the last writes of an earlier run to settle");
+        fixer.wait_out_former_writes();
+    }
+
+    std::unique_ptr<neo4j::Lease> lease;
+    FencedVersionCheck check;
+    sync::TargetOutage outage;
+    Fixer fixer;
+};
 
 }  // namespace
 
@@ -157,12 +185,24 @@ ValidateReport run_validate(bolt::Driver& source, milvus::Client& target, const 
         : options.full_scan ? with_embedding
                             : std::min(with_embedding, static_cast<std::int64_t>(options.sample_size));
 
-    Fixer fixer(media, collection, mapping, options.settle, stop);
+    std::optional<Repairs> repairs;
+    if (options.fix_inconsistencies) {
+        const auto say = [&](const std::string& state) {
+            ValidateProgress progress;
+            progress.state = state;
+            on_progress(progress);
+        };
+        repairs.emplace(source, target, options, mapping, media, collection, say, stop);
+    }
+    std::int64_t fixed = 0;
+    const auto fix_some = [&](std::span<const ItemId> ids) {
+        repairs->fixer.fix(ids);
+        fixed += static_cast<std::int64_t>(ids.size());
+    };
     const auto validate = [&](bool fix) {
         reader.begin();
         Validation validation(media, reader, mapping, limits,
-                              fix ? [&](std::span<const ItemId> ids) { fixer.fix(ids); } : Validation::Fix(),
-                              stop);
+                              fix ? Validation::Fix(fix_some) : Validation::Fix(), stop);
         auto report = validation.run(
             [&](const std::stop_token& stopping) {
                 if (single) {
@@ -186,9 +226,8 @@ ValidateReport run_validate(bolt::Driver& source, milvus::Client& target, const 
     };
 
     auto report = validate(options.fix_inconsistencies);
-    report.fixed = fixer.fixed();
-    report.not_fixed = fixer.not_fixed();
-    if (report.fixed + report.not_fixed > 0 && !stop.stop_requested()) {
+    report.fixed = fixed;
+    if (report.fixed > 0 && !stop.stop_requested()) {
         report.after_fix = std::make_unique<ValidateReport>(validate(false));
     }
     return report;

@@ -104,7 +104,6 @@ struct ValidateReport {
     std::optional<ItemSide> source_item, target_item;  ///< of a single id
 
     std::int64_t fixed = 0;                     ///< ids made equal by sync()
-    std::int64_t not_fixed = 0;                 ///< ids that kept changing while being fixed
     std::unique_ptr<ValidateReport> after_fix;  ///< the second validation, where something was to be fixed
 
     std::int64_t count(Difference kind) const { return different[static_cast<std::size_t>(kind)]; }
@@ -119,7 +118,8 @@ struct ValidateReport {
 /// counts, so that validation beside traffic gives no false alarm. Memory does not grow with the number of
 /// items. `on_progress` is called about four times a second.
 ///
-/// With `fix_inconsistencies`, each id that differs goes through sync::sync(), and validation runs again.
+/// With `fix_inconsistencies`, each id that differs goes through sync::sync(), and validation runs again. No
+/// migrate-embeddings may be under way for the same collection: `conflict` otherwise.
 ///
 /// Blocks until done or `stop` is requested, which returns what was found so far as `interrupted`. Throws
 /// crossover::Error; among them `not_found` (no such collection: run migrate-embeddings first), `conflict`

@@ -197,16 +197,15 @@ void Validation::look(std::vector<Suspect> suspects) {
                              [&] { return source_->read_versions(ids, Deadline::after(kSourceDeadline)); });
     };
     Rows rows;
-    const auto before = read_versions();
-    std::vector<std::int64_t> versions;
-    for (const auto& presence : before) versions.push_back(presence.version);
+    const auto seen = read_versions();
+    const auto& before = seen.presences;
     with_patience(stop_, [&] {
         rows.source = sync::make_batch(*mapping_);
         rows.rejected.clear();
-        source_->read_items(ids, versions, rows.source, rows.rejected, Deadline::after(kSourceDeadline));
+        source_->read_items(ids, seen, rows.source, rows.rejected, Deadline::after(kSourceDeadline));
     });
     rows.target = target_->by_ids(ids, Content::rows);
-    const auto after = read_versions();
+    const auto after = read_versions().presences;
     rows.index();
 
     std::vector<ItemId> to_fix;
@@ -302,7 +301,8 @@ ValidateProgress Validation::progress(std::int64_t expected, Clock::time_point s
         now.eta_seconds = static_cast<double>(expected - now.checked) / now.items_per_second;
     }
     const auto again = unseen_.size() + waiting_.size();
-    now.state = fed_ && again > 0 ? "looking again at " + counted(again, "difference", "differences") : "comparing";
+    now.state =
+        fed_ && again > 0 ? "looking again at " + counted(again, "difference", "differences") : "comparing";
     return now;
 }
 

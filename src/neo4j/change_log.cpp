@@ -1,5 +1,8 @@
 #include "neo4j/change_log.h"
 
+#include <fmt/format.h>
+
+#include <random>
 #include <unordered_map>
 
 #include "core/error.h"
@@ -25,17 +28,22 @@ constexpr const char* kLockExpired =
 constexpr const char* kClaimLocked =
     "UNWIND $keys AS key MATCH (c:EmbeddingChange {key: key}) WHERE c.lease < timestamp() "
     "SET c.owner = $owner, c.lease = timestamp() + $lease RETURN c.key, c.media_id";
-constexpr const char* kRetire =
-    "UNWIND $keys AS key MATCH (c:EmbeddingChange {key: key}) WHERE c.owner = $owner DELETE c";
+constexpr const char* kLock =
+    "UNWIND $entries AS entry MATCH (c:EmbeddingChange {key: entry[0]}) SET c.touched_by = entry[1]";
+constexpr const char* kRetireLocked =
+    "UNWIND $entries AS entry MATCH (c:EmbeddingChange {key: entry[0]}) WHERE c.owner = entry[1] DELETE c";
+constexpr const char* kOwe =
+    "UNWIND $entries AS entry CREATE (:EmbeddingChange {key: entry[0], media_id: entry[1], op: 'repair', "
+    "created_at: timestamp(), lease: 0})";
 constexpr const char* kDepth =
     "MATCH (c:EmbeddingChange) RETURN count(c), coalesce(timestamp() - min(c.created_at), 0)";
 
 class Retirement : public sync::Settlement {
   public:
     Retirement(bolt::Driver& driver, const std::string& database, const MediaQueries& queries,
-               const std::string& owner, const std::vector<ChangeEntry>& entries)
-        : driver_(driver), database_(database), queries_(queries), owner_(owner) {
-        for (const auto& entry : entries) keys_[entry.id].push_back(&entry.key);
+               const std::vector<ChangeEntry>& entries)
+        : driver_(driver), database_(database), queries_(queries) {
+        for (const auto& entry : entries) entries_[entry.id].push_back(&entry);
     }
 
     std::vector<std::size_t> changed(std::span<const ItemId> ids, std::span<const sync::Presence> before,
@@ -45,7 +53,8 @@ class Retirement : public sync::Settlement {
         return session.execute_write(
             [&](bolt::Transaction& transaction) {
                 const auto after = read_presences(
-                    transaction.run(queries_.versions_by_id(), MediaQueries::ids_parameter(ids)), ids.size());
+                    transaction.run(queries_.versions_by_id(true), MediaQueries::ids_parameter(ids)), ids,
+                    true);
                 std::vector<std::size_t> changed;
                 bolt::List retired;
                 for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -53,12 +62,16 @@ class Retirement : public sync::Settlement {
                         changed.push_back(i);
                         continue;
                     }
-                    const auto found = keys_.find(ids[i]);
-                    if (found == keys_.end()) continue;
-                    for (const auto* key : found->second) retired.push_back(*key);
+                    const auto found = entries_.find(ids[i]);
+                    if (found == entries_.end()) continue;
+                    for (const auto* entry : found->second) {
+                        retired.push_back(bolt::List{entry->key, entry->owner});
+                    }
                 }
                 if (!retired.empty()) {
-                    transaction.run(kRetire, {{"keys", std::move(retired)}, {"owner", owner_}}).consume();
+                    const bolt::Parameters parameters{{"entries", std::move(retired)}};
+                    transaction.run(kLock, parameters).consume();
+                    transaction.run(kRetireLocked, parameters).consume();
                 }
                 return changed;
             },
@@ -69,15 +82,13 @@ class Retirement : public sync::Settlement {
     bolt::Driver& driver_;
     const std::string& database_;
     const MediaQueries& queries_;
-    const std::string& owner_;
-    std::unordered_map<ItemId, std::vector<const std::string*>> keys_;
+    std::unordered_map<ItemId, std::vector<const ChangeEntry*>> entries_;
 };
 
 }  // namespace
 
-ChangeLog::ChangeLog(bolt::Driver& driver, std::string database, const sync::MediaMapping& mapping,
-                     std::string owner)
-    : driver_(driver), database_(std::move(database)), queries_(mapping), owner_(std::move(owner)) {}
+ChangeLog::ChangeLog(bolt::Driver& driver, std::string database, const sync::MediaMapping& mapping)
+    : driver_(driver), database_(std::move(database)), queries_(mapping) {}
 
 void ChangeLog::prepare() {
     auto session = driver_.session({.database = database_});
@@ -86,11 +97,12 @@ void ChangeLog::prepare() {
 }
 
 std::vector<ChangeEntry> ChangeLog::claim(std::size_t limit) {
+    const auto owner = unique_name();
     auto session = driver_.session({.database = database_, .fetch_size = -1, .timeout = 15s});
     return session.execute_write([&](bolt::Transaction& transaction) {
         bolt::List keys;
         for (const auto& row :
-             transaction.run(kLockExpired, {{"limit", static_cast<std::int64_t>(limit)}, {"owner", owner_}})
+             transaction.run(kLockExpired, {{"limit", static_cast<std::int64_t>(limit)}, {"owner", owner}})
                  .collect()) {
             keys.push_back(row[0]);
         }
@@ -98,23 +110,37 @@ std::vector<ChangeEntry> ChangeLog::claim(std::size_t limit) {
         if (keys.empty()) return claimed;
         const auto lease = std::chrono::milliseconds(kClaimLease).count();
         for (const auto& row :
-             transaction.run(kClaimLocked, {{"keys", std::move(keys)}, {"owner", owner_}, {"lease", lease}})
+             transaction.run(kClaimLocked, {{"keys", std::move(keys)}, {"owner", owner}, {"lease", lease}})
                  .collect()) {
             auto id = to_item_id(row[1]);
-            if (id) claimed.push_back({text_of(row[0]), *std::move(id)});
+            if (id) claimed.push_back({text_of(row[0]), *std::move(id), owner});
         }
         return claimed;
     });
 }
 
+void ChangeLog::owe(std::span<const ItemId> ids) {
+    bolt::List entries;
+    for (const auto& id : ids) entries.push_back(bolt::List{unique_name(), to_value(id)});
+    driver_.session({.database = database_, .timeout = 15s})
+        .execute_write([&](bolt::Transaction& transaction) {
+            transaction.run(kOwe, {{"entries", entries}}).consume();
+        });
+}
+
 std::unique_ptr<sync::Settlement> ChangeLog::settlement(const std::vector<ChangeEntry>& entries) {
-    return std::make_unique<Retirement>(driver_, database_, queries_, owner_, entries);
+    return std::make_unique<Retirement>(driver_, database_, queries_, entries);
 }
 
 ChangeLog::Depth ChangeLog::depth(Deadline deadline) {
     auto session = read_session(driver_, database_, deadline);
     const auto row = session.run(kDepth).single();
     return {integer_of(row[0]), static_cast<double>(integer_of(row[1])) / 1000};
+}
+
+std::string unique_name() {
+    thread_local std::mt19937_64 random{std::random_device{}()};
+    return fmt::format("{:016x}{:016x}", random(), random());
 }
 
 }  // namespace crossover::neo4j

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,13 +19,15 @@ namespace crossover::neo4j {
 struct ChangeEntry {
     std::string key;  ///< of `(:EmbeddingChange {key})`
     ItemId id;
+    std::string owner;  ///< whoever made or claimed it, by a name that is new each time
     friend bool operator==(const ChangeEntry&, const ChangeEntry&) = default;
 };
 
-/// The outbox of one engine process: `(:EmbeddingChange {key, media_id, version, op, created_at, owner,
+/// The outbox: `(:EmbeddingChange {key, media_id, version, op, created_at, owner,
 /// lease})`, made in the transaction of the change itself (see MediaWriter). Whoever has made or claimed an
 /// entry may bring its id to Milvus until the entry's lease ends, by Neo4j's clock; then anybody may claim
-/// it, having waited out what the former owner may have left on its way. Only its owner retires it.
+/// it, having waited out what the former owner may have left on its way. Only its owner retires it: neither
+/// one whose claim has lapsed, nor another part of the same process.
 ///
 /// Thread-safe. Calls throw crossover::Error.
 class ChangeLog {
@@ -34,9 +37,8 @@ class ChangeLog {
     /// Of a claimed one: time to wait out former writes, and to write many.
     static constexpr std::chrono::seconds kClaimLease{60};
 
-    /// `owner` is new for each process. The driver must outlive the log.
-    ChangeLog(bolt::Driver& driver, std::string database, const sync::MediaMapping& mapping,
-              std::string owner);
+    /// The driver must outlive the log.
+    ChangeLog(bolt::Driver& driver, std::string database, const sync::MediaMapping& mapping);
 
     /// Makes the constraints and indexes that it needs, where they are missing.
     void prepare();
@@ -44,8 +46,11 @@ class ChangeLog {
     /// Takes up to `limit` entries whose lease has ended, whoever made them; the oldest first.
     std::vector<ChangeEntry> claim(std::size_t limit);
 
+    /// Makes an entry for each of these ids, that anybody may claim at once.
+    void owe(std::span<const ItemId> ids);
+
     /// The last look of a sync() for these entries: in one write transaction reads the versions of ids and
-    /// retires the entries of those that are unchanged, as far as this process still owns them. `entries`
+    /// retires the entries of those that are unchanged, as far as they still have the owner given. `entries`
     /// must outlive it; may hold several of one id.
     std::unique_ptr<sync::Settlement> settlement(const std::vector<ChangeEntry>& entries);
 
@@ -55,13 +60,13 @@ class ChangeLog {
     };
     Depth depth(Deadline deadline);
 
-    const std::string& owner() const { return owner_; }
-
   private:
     bolt::Driver& driver_;
     const std::string database_;
     const MediaQueries queries_;
-    const std::string owner_;
 };
+
+/// For a key or an owner: never given before.
+std::string unique_name();
 
 }  // namespace crossover::neo4j

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
+#include <exception>
 #include <fstream>
 #include <mutex>
 #include <random>
@@ -75,30 +77,51 @@ constexpr const char* kConstraint =
     "CREATE CONSTRAINT crossover_lease_name IF NOT EXISTS FOR (l:CrossoverLease) REQUIRE l.name IS UNIQUE";
 
 // The lock first (by a SET), then the look: two statements that look first could both take it.
+// A former owner that is dead has sent nothing after now; one that may live, nothing beyond its lease.
 constexpr const char* kTake =
     "MERGE (l:CrossoverLease {name: $name}) SET l.touched_by = $owner "
-    "WITH l, (l.owner IS NULL OR l.owner = $owner OR l.owner = $dead OR l.expires_at < timestamp()) AS free "
+    "WITH l, (l.owner IS NULL OR l.owner = $dead OR l.expires_at < timestamp()) AS free, "
+    "CASE WHEN l.owner IS NULL THEN 0 WHEN l.owner = $dead AND l.expires_at > timestamp() + $longest_write "
+    "THEN timestamp() + $longest_write ELSE l.expires_at END AS former, "
+    "coalesce(l.writes_until, 0) AS inherited "
     "FOREACH (_ IN CASE WHEN free THEN [1] ELSE [] END | SET l.owner = $owner, l.expires_at = timestamp() + "
-    "$ttl, "
+    "$ttl, l.writes_until = CASE WHEN former > inherited THEN former ELSE inherited END, "
     "l.host = $host, l.machine = $machine, l.pid = $pid, l.started = $started) "
-    "RETURN free, l.owner, l.host, l.machine, l.pid, l.started, l.expires_at - timestamp(), l.expires_at";
+    "RETURN free, l.owner, l.host, l.machine, l.pid, l.started, l.expires_at - timestamp(), l.expires_at, "
+    "l.writes_until, timestamp()";
 
 constexpr const char* kRenew =
     "MATCH (l:CrossoverLease {name: $name}) SET l.touched_by = $owner WITH l WHERE l.owner = $owner "
     "SET l.expires_at = timestamp() + $ttl RETURN l.expires_at";
 
-constexpr const char* kRelease =
+constexpr const char* kReleaseSettled =
     "MATCH (l:CrossoverLease {name: $name}) SET l.touched_by = $owner WITH l WHERE l.owner = $owner DELETE l";
+constexpr const char* kReleaseUnsettled =
+    "MATCH (l:CrossoverLease {name: $name}) SET l.touched_by = $owner WITH l WHERE l.owner = $owner "
+    "SET l.writes_until = CASE WHEN l.writes_until > timestamp() + $longest_write THEN l.writes_until "
+    "ELSE timestamp() + $longest_write END REMOVE l.owner";
 
 }  // namespace
 
 struct Lease::State {
+    State(bolt::Driver& driver_in, std::string database_in, std::string name_in,
+          std::chrono::milliseconds longest_write_in)
+        : driver(driver_in),
+          database(std::move(database_in)),
+          name(std::move(name_in)),
+          owner(new_owner()),
+          longest_write(longest_write_in) {}
+
     bolt::Driver& driver;
     std::string database;
     std::string name;
     std::string owner;
+    std::chrono::milliseconds longest_write;
+    std::optional<Deadline> inherited_writes;
+    std::atomic<bool> settled{true};
     mutable std::mutex mutex;
     Deadline::Clock::time_point renewed_at;
+    std::exception_ptr lost;
     std::jthread renewer;
 
     bolt::SessionConfig session_config() const {
@@ -120,10 +143,13 @@ struct Lease::State {
     void renew_in(bolt::Transaction& transaction) {
         auto result = transaction.run(kRenew, {{"name", name}, {"owner", owner}, {"ttl", ttl_ms()}});
         if (result.collect().empty()) {
-            throw Error(
+            const Error error(
                 System::neo4j, ErrorKind::conflict,
                 "Another run of this job has taken over while this one was held up. Let that one go on; what "
                 "this one had not checked is not counted.");
+            std::lock_guard lock(mutex);
+            lost = std::make_exception_ptr(error);
+            throw error;
         }
     }
 
@@ -142,6 +168,7 @@ struct Lease::State {
                                           {"owner", owner},
                                           {"dead", dead},
                                           {"ttl", ttl_ms()},
+                                          {"longest_write", longest_write.count()},
                                           {"host", host_name()},
                                           {"machine", machine()},
                                           {"pid", static_cast<std::int64_t>(::getpid())},
@@ -150,18 +177,22 @@ struct Lease::State {
         const auto* free = row[0].get_if<bool>();
         if (free != nullptr && *free) {
             renewed_at = before;
+            if (const auto until = integer_of(row[8]); until > 0) {
+                inherited_writes = Deadline::after(std::chrono::milliseconds(until - integer_of(row[9])));
+                settled = false;
+            }
             return std::nullopt;
         }
-        return Holder{text_of(row[1]),   text_of(row[2]),   text_of(row[3]),  text_of(row[5]),
+        return Holder{text_of(row[1]),    text_of(row[2]),    text_of(row[3]),   text_of(row[5]),
                       integer_of(row[4]), integer_of(row[6]), integer_of(row[7])};
     }
 };
 
 std::unique_ptr<Lease> Lease::acquire(bolt::Driver& driver, const std::string& database,
-                                      const std::string& name,
+                                      const std::string& name, std::chrono::milliseconds longest_write,
                                       const std::function<void(const std::string&)>& on_wait,
                                       const std::stop_token& stop) {
-    std::unique_ptr<State> state(new State{driver, database, name, new_owner(), {}, {}, {}});
+    auto state = std::make_unique<State>(driver, database, name, longest_write);
     {
         auto session = driver.session(state->session_config());
         session.run(kConstraint).consume();
@@ -196,8 +227,9 @@ std::unique_ptr<Lease> Lease::acquire(bolt::Driver& driver, const std::string& d
         while (sleep_for(kRenewEvery, ended)) {
             try {
                 shared->renew();
-            } catch (const Error&) {
-                // limit() then stands still, and with it every writer, until a renewal succeeds.
+            } catch (const Error& error) {
+                // limit() stands still, and with it every writer, until a renewal succeeds.
+                if (error.kind() == ErrorKind::conflict) return;
             }
         }
     });
@@ -211,7 +243,12 @@ Lease::~Lease() {
     state_->renewer.join();
     try {
         auto session = state_->driver.session(state_->session_config());
-        session.run(kRelease, {{"name", state_->name}, {"owner", state_->owner}}).consume();
+        session
+            .run(state_->settled ? kReleaseSettled : kReleaseUnsettled,
+                 {{"name", state_->name},
+                  {"owner", state_->owner},
+                  {"longest_write", state_->longest_write.count()}})
+            .consume();
     } catch (const Error&) {
         // It lapses by itself.
     }
@@ -229,7 +266,20 @@ Deadline Lease::limit() const {
     // A tenth less than Neo4j's, for clocks that do not run at quite the same speed.
     constexpr auto kMargin = std::chrono::duration_cast<std::chrono::milliseconds>(kTimeToLive) / 10;
     std::lock_guard lock(state_->mutex);
+    if (state_->lost) std::rethrow_exception(state_->lost);
     return Deadline::at(state_->renewed_at + kTimeToLive - kMargin);
+}
+
+std::optional<Deadline> Lease::inherited_writes() const {
+    return state_->inherited_writes;
+}
+
+void Lease::expect_writes() {
+    state_->settled = false;
+}
+
+void Lease::settled() {
+    state_->settled = true;
 }
 
 }  // namespace crossover::neo4j

@@ -13,8 +13,12 @@
 namespace crossover::neo4j {
 
 /// The right to be the only one that does a named piece of work, kept in Neo4j as `(:CrossoverLease {name,
-/// owner, expires_at, …})` under Neo4j's clock. It lapses when it is not renewed; a holder that dies on this
-/// very machine is recognised and replaced at once.
+/// owner, expires_at, writes_until, …})` under Neo4j's clock. It lapses when it is not renewed; a holder that
+/// dies on this very machine is recognised and replaced at once.
+///
+/// What a holder had sent to Milvus may arrive after its end. So the lease also says until when: whoever
+/// takes it from one that did not give it up with everything settled inherits that (`writes_until`, or the
+/// former `expires_at`), and passes it on when it ends before it has waited it out.
 ///
 /// Thread-safe.
 class Lease {
@@ -23,12 +27,13 @@ class Lease {
     static constexpr std::chrono::seconds kRenewEvery{5};
 
     /// Waits for a holder that has stopped renewing, at most its time to live. Throws `conflict`, naming the
-    /// holder, when it is alive. `on_wait` hears what is waited for.
+    /// holder, when it is alive. `on_wait` hears what is waited for. No write under the lease may take longer
+    /// than `longest_write`.
     static std::unique_ptr<Lease> acquire(bolt::Driver& driver, const std::string& database,
-                                          const std::string& name,
+                                          const std::string& name, std::chrono::milliseconds longest_write,
                                           const std::function<void(const std::string&)>& on_wait,
                                           const std::stop_token& stop);
-    /// Gives it up, as far as Neo4j can be reached.
+    /// Gives it up, as far as Neo4j can be reached, together with what may still be on its way.
     ~Lease();
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
@@ -37,8 +42,17 @@ class Lease {
     /// otherwise. Call confirm() with the moment before, once the commit is acknowledged.
     void renew_in(bolt::Transaction& transaction);
     void confirm(Deadline::Clock::time_point before);
-    /// Until here nobody else can hold it. Nothing done under the lease may have a later deadline.
+    /// Until here nobody else can hold it. Nothing done under the lease may have a later deadline. Throws
+    /// `conflict` once another holder is known.
     Deadline limit() const;
+
+    /// Until when writes of former holders may have been sent; empty where they had settled everything. They
+    /// must be waited out (sync::TargetOutage::wait_out), and settled() be said, before the first write.
+    std::optional<Deadline> inherited_writes() const;
+    /// From now on a write may be on its way.
+    void expect_writes();
+    /// No write is on its way any more, of this holder or a former one.
+    void settled();
 
   private:
     struct State;

@@ -1,5 +1,7 @@
 #include "neo4j/media_query.h"
 
+#include <unordered_map>
+
 #include <fmt/format.h>
 
 #include "core/error.h"
@@ -33,9 +35,10 @@ std::string MediaQueries::item_columns(VectorForm form) const {
     std::string columns = id_ + ", ";
     columns += form == VectorForm::stored
                    ? embedding_
-                   : fmt::format("CASE WHEN {0} IS :: LIST<FLOAT NOT NULL> NOT NULL AND size({0}) = {1} "
-                                 "THEN vector({0}, {1}, FLOAT32) ELSE {0} END",
-                                 embedding_, dimension_);
+                   : fmt::format(
+                         "CASE WHEN {0} IS :: LIST<FLOAT NOT NULL> NOT NULL AND size({0}) = {1} "
+                         "THEN vector({0}, {1}, FLOAT32) ELSE {0} END",
+                         embedding_, dimension_);
     for (const auto& property : properties_) columns += ", " + property;
     return columns;
 }
@@ -63,16 +66,15 @@ std::string MediaQueries::foreign_ids() const {
         id_is_of_kind_, embedding_, id_);
 }
 
-std::string MediaQueries::versions_by_id() const {
+std::string MediaQueries::versions_by_id(bool indexed) const {
+    if (!indexed) {
+        return fmt::format("MATCH (m:{}) WHERE {} IN $ids AND {} AND {} IS NOT NULL RETURN {}, {}", label_,
+                           id_, id_is_of_kind_, embedding_, id_, version_);
+    }
     return fmt::format(
         "UNWIND range(0, size($ids) - 1) AS i MATCH (m:{}) WHERE {} = $ids[i] AND {} AND {} IS NOT NULL "
         "RETURN i, {}",
         label_, id_, id_is_of_kind_, embedding_, version_);
-}
-
-std::string MediaQueries::versions_by_label_scan() const {
-    return fmt::format("MATCH (m:{}) WHERE {} IN $ids AND {} AND {} IS NOT NULL RETURN {}, {}", label_, id_,
-                       id_is_of_kind_, embedding_, id_, version_);
 }
 
 std::string MediaQueries::versions_by_element() const {
@@ -110,8 +112,8 @@ std::string MediaQueries::count_without_embedding() const {
 }
 
 std::string MediaQueries::every_nth_id() const {
-    // The rows come in order of ids from the index, so that the collected list is ordered too. Neo4j's range()
-    // has one element too many where the end is less than a step before the start.
+    // The rows come in order of ids from the index, so that the collected list is ordered too. Neo4j's
+    // range() has one element too many where the end is less than a step before the start.
     return fmt::format(
         "MATCH (m:{}) WHERE {} WITH {} AS id ORDER BY id WITH collect(id) AS ids "
         "UNWIND range($step, size(ids) - 1, $step) AS i WITH ids[i] AS id WHERE id IS NOT NULL RETURN id",
@@ -134,15 +136,24 @@ bolt::Parameters MediaQueries::ids_parameter(std::span<const ItemId> ids) {
     return parameters;
 }
 
-std::vector<sync::Presence> read_presences(bolt::Result result, std::size_t ids) {
+std::vector<sync::Presence> read_presences(bolt::Result result, std::span<const ItemId> ids, bool indexed) {
     using sync::Presence;
-    std::vector<Presence> found(ids);
+    std::unordered_map<ItemId, std::int64_t> positions;
+    if (!indexed) {
+        for (std::size_t i = 0; i < ids.size(); ++i) positions.emplace(ids[i], i);
+    }
+    std::vector<Presence> found(ids.size());
     bolt::RecordView record;
     while (result.next(record)) {
-        std::int64_t position = 0;
-        record.fields.read_int(position);
+        std::int64_t position = -1;
+        if (indexed) {
+            record.fields.read_int(position);
+        } else if (ItemId id; read_id(record.fields, id)) {
+            const auto known = positions.find(id);
+            if (known != positions.end()) position = known->second;
+        }
         const std::int64_t version = read_version(record.fields);
-        if (!record.fields.ok() || position < 0 || static_cast<std::size_t>(position) >= ids) {
+        if (!record.fields.ok() || position < 0 || static_cast<std::size_t>(position) >= ids.size()) {
             throw Error(System::neo4j, ErrorKind::protocol, "Neo4j sent a record that can't be decoded.");
         }
         Presence& presence = found[static_cast<std::size_t>(position)];
@@ -150,6 +161,19 @@ std::vector<sync::Presence> read_presences(bolt::Result result, std::size_t ids)
                                                              : Presence{Presence::State::ambiguous, 0};
     }
     return found;
+}
+
+bool read_id(bolt::Decoder& fields, ItemId& id) {
+    if (fields.peek() == bolt::Type::integer) {
+        std::int64_t number = 0;
+        fields.read_int(number);
+        id = number;
+        return true;
+    }
+    std::string_view text;
+    if (!fields.read_string(text)) return false;
+    id = std::string(text);
+    return true;
 }
 
 }  // namespace crossover::neo4j

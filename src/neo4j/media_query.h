@@ -15,8 +15,8 @@ namespace crossover::neo4j {
 enum class VectorForm {
     stored,  ///< as they are: a list of floats takes 9 bytes an element on the wire
     /// Lists of floats of the mapping's dimension as float32 vectors, 4 bytes an element; anything else as it
-    /// is. For Bolt 6.0 and later only. The query fails at the first list with a value that is not finite as a
-    /// float32, by "Neo.ClientError.Statement.ArgumentError".
+    /// is. For Bolt 6.0 and later only. The query fails at the first list with a value that is not finite as
+    /// a float32, by "Neo.ClientError.Statement.ArgumentError".
     float32
 };
 /// Neo4j has vectors of at most so many elements.
@@ -37,10 +37,8 @@ class MediaQueries {
     std::string all_items() const;
     /// element id, id of nodes whose id is missing or of another kind.
     std::string foreign_ids() const;
-    /// position in $ids (from 0), version.
-    std::string versions_by_id() const;
-    /// The same without an index: id, version.
-    std::string versions_by_label_scan() const;
+    /// For read_presences(): one look-up for each of $ids, or one label scan for all.
+    std::string versions_by_id(bool indexed) const;
     /// position in $elements (from 0), id, version.
     std::string versions_by_element() const;
     /// id, embedding, carried properties… of $ids.
@@ -72,8 +70,10 @@ class MediaQueries {
     std::uint32_t dimension_;
 };
 
-/// What the answer to versions_by_id() says of `ids` ids, in their order. Throws `protocol` where it can't be
+/// What the answer to versions_by_id() says of `ids`, in their order. Throws `protocol` where it can't be
 /// decoded.
-std::vector<sync::Presence> read_presences(bolt::Result result, std::size_t ids);
+std::vector<sync::Presence> read_presences(bolt::Result result, std::span<const ItemId> ids, bool indexed);
+/// A string or an integer. False, with the decoder's error set, for anything else.
+bool read_id(bolt::Decoder& fields, ItemId& id);
 
 }  // namespace crossover::neo4j

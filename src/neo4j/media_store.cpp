@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <future>
 #include <limits>
+#include <mutex>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -47,19 +48,6 @@ std::int64_t clock_version() {
 Error undecodable(const bolt::Decoder& fields) {
     return Error(System::neo4j, ErrorKind::protocol,
                  fmt::format("Neo4j sent a record that can't be decoded: {}.", to_string(fields.error())));
-}
-
-bool read_id(bolt::Decoder& fields, ItemId& id) {
-    if (fields.peek() == bolt::Type::integer) {
-        std::int64_t number = 0;
-        fields.read_int(number);
-        id = number;
-        return true;
-    }
-    std::string_view text;
-    if (!fields.read_string(text)) return false;
-    id = std::string(text);
-    return true;
 }
 
 bool same_id(const Rejected& rejected, const ItemId& id) {
@@ -158,7 +146,10 @@ class BatchBuilder {
 };
 
 /// Ids and versions in the order of the index.
-using VersionPage = std::vector<std::pair<ItemId, std::int64_t>>;
+struct VersionPage {
+    std::vector<std::pair<ItemId, std::int64_t>> items;
+    std::vector<std::string> bookmarks;
+};
 
 /// Finds versions for rows that come in the same order: the next row's is the next one, unless rows came or
 /// went.
@@ -166,10 +157,10 @@ class VersionCursor {
   public:
     explicit VersionCursor(const VersionPage& page) : page_(page) {}
     std::optional<std::int64_t> find(const ItemId& id) {
-        for (std::size_t i = next_; i < page_.size(); ++i) {
-            if (page_[i].first != id) continue;
+        for (std::size_t i = next_; i < page_.items.size(); ++i) {
+            if (page_.items[i].first != id) continue;
             next_ = i + 1;
-            return page_[i].second;
+            return page_.items[i].second;
         }
         return std::nullopt;
     }
@@ -188,15 +179,23 @@ struct MediaStore::State {
     const bool ordered;
     const MediaQueries queries{mapping};
     const RowDecoder decoder{mapping};
+    mutable std::mutex mutex{};
+    std::vector<std::string> floor{};  ///< see_at_least()
 
+    /// Writing sessions go to the leader: what is compared with Milvus must not be stale. One that was
+    /// deposed may not know it yet, hence the bookmarks: by default, those of see_at_least().
     bolt::Session session(std::int64_t fetch_size, Deadline::Duration timeout = 30s,
-                          bolt::AccessMode access = bolt::AccessMode::write) const {
-        // Writing sessions go to the leader: what is compared with Milvus must not be stale.
+                          std::optional<std::vector<std::string>> bookmarks = {}) const {
         bolt::SessionConfig config;
         config.database = database;
-        config.access = access;
         config.fetch_size = fetch_size;
         config.timeout = timeout;
+        if (bookmarks) {
+            config.bookmarks = *std::move(bookmarks);
+        } else {
+            const std::lock_guard lock(mutex);
+            config.bookmarks = floor;
+        }
         return driver.session(std::move(config));
     }
 
@@ -206,15 +205,16 @@ struct MediaStore::State {
         parameters.add("limit", static_cast<std::int64_t>(kPageRows));
         auto result = open.run(queries.versions_in_range(keys, true), parameters);
         VersionPage page;
-        page.reserve(kPageRows);
+        page.items.reserve(kPageRows);
         bolt::RecordView record;
         while (result.next(record)) {
             ItemId id;
             if (!read_id(record.fields, id)) throw undecodable(record.fields);
             const std::int64_t version = read_version(record.fields);
             if (!record.fields.ok()) throw undecodable(record.fields);
-            page.emplace_back(std::move(id), version);
+            page.items.emplace_back(std::move(id), version);
         }
+        page.bookmarks = open.last_bookmarks();
         return page;
     }
 
@@ -228,6 +228,11 @@ struct MediaStore::State {
 
 MediaStore::MediaStore(bolt::Driver& driver, std::string database, sync::MediaMapping mapping, bool ordered)
     : state_(new State{driver, std::move(database), std::move(mapping), ordered}) {}
+
+void MediaStore::see_at_least(std::vector<std::string> bookmarks) {
+    const std::lock_guard lock(state_->mutex);
+    state_->floor = std::move(bookmarks);
+}
 
 MediaStore::~MediaStore() = default;
 
@@ -255,8 +260,9 @@ void MediaStore::State::scan_ordered(const KeyRange& keys, std::size_t batch_row
     KeyRange remaining = keys;
     VersionPage versions = versions_page(remaining);
     for (bool last_page = false; !last_page;) {
-        last_page = versions.size() < kPageRows;
-        const KeyRange page{remaining.after, last_page ? keys.through : std::optional(versions.back().first)};
+        last_page = versions.items.size() < kPageRows;
+        const KeyRange page{remaining.after,
+                            last_page ? keys.through : std::optional(versions.items.back().first)};
         remaining.after = page.through;
         // The versions of the next page are read while this page's vectors arrive.
         std::future<VersionPage> next_versions;
@@ -279,7 +285,7 @@ bool MediaStore::State::read_page(KeyRange page, const VersionPage& versions, Ba
                                   const std::function<bool(ScannedBatch&&)>& sink) const {
     bool as_vectors = mapping.dimension <= kMaxVectorDimension;
     for (;;) {
-        auto open = session(-1);
+        auto open = session(-1, 30s, versions.bookmarks);
         auto transaction = open.begin();
         as_vectors = as_vectors && transaction.version() >= kVectorsSince;
         VersionCursor cursor(versions);
@@ -414,36 +420,17 @@ std::unordered_set<ItemId> MediaStore::State::duplicate_ids() const {
 
 // ---- by id ----
 
-std::vector<Presence> MediaStore::read_versions(std::span<const ItemId> ids, Deadline deadline) {
+sync::Versions MediaStore::read_versions(std::span<const ItemId> ids, Deadline deadline) {
     auto open = state_->session(-1, deadline.remaining());
-    const auto parameters = MediaQueries::ids_parameter(ids);
-    if (state_->ordered) {
-        return read_presences(open.run(state_->queries.versions_by_id(), parameters), ids.size());
-    }
-    std::vector<Presence> found(ids.size());
-    const auto count = [&](std::size_t position, std::int64_t version) {
-        Presence& presence = found[position];
-        presence = presence.state == Presence::State::absent ? Presence{Presence::State::present, version}
-                                                             : Presence{Presence::State::ambiguous, 0};
-    };
-    std::unordered_map<ItemId, std::size_t> positions;
-    for (std::size_t i = 0; i < ids.size(); ++i) positions.emplace(ids[i], i);
-    auto result = open.run(state_->queries.versions_by_label_scan(), parameters);
-    bolt::RecordView record;
-    while (result.next(record)) {
-        ItemId id;
-        if (!read_id(record.fields, id)) throw undecodable(record.fields);
-        const std::int64_t version = read_version(record.fields);
-        if (!record.fields.ok()) throw undecodable(record.fields);
-        if (const auto position = positions.find(id); position != positions.end())
-            count(position->second, version);
-    }
-    return found;
+    const bool indexed = state_->ordered;
+    auto presences = read_presences(
+        open.run(state_->queries.versions_by_id(indexed), MediaQueries::ids_parameter(ids)), ids, indexed);
+    return {std::move(presences), open.last_bookmarks()};
 }
 
-void MediaStore::read_items(std::span<const ItemId> ids, std::span<const std::int64_t> versions,
-                            sync::ItemBatch& valid, std::vector<Rejected>& rejected, Deadline deadline) {
-    auto open = state_->session(-1, deadline.remaining());
+void MediaStore::read_items(std::span<const ItemId> ids, const sync::Versions& seen, sync::ItemBatch& valid,
+                            std::vector<Rejected>& rejected, Deadline deadline) {
+    auto open = state_->session(-1, deadline.remaining(), seen.bookmarks);
     const auto& queries = state_->queries;
     auto result = open.run(state_->ordered ? queries.items_by_id() : queries.items_by_label_scan(),
                            MediaQueries::ids_parameter(ids));
@@ -461,7 +448,7 @@ void MediaStore::read_items(std::span<const ItemId> ids, std::span<const std::in
         if (row.rejected) refused.push_back(*std::move(row.rejected));
     }
     std::unordered_map<ItemId, std::int64_t> version_of;
-    for (std::size_t i = 0; i < ids.size(); ++i) version_of.emplace(ids[i], versions[i]);
+    for (std::size_t i = 0; i < ids.size(); ++i) version_of.emplace(ids[i], seen.presences[i].version);
     for (std::size_t row = 0; row < rows.rows(); ++row) rows.versions[row] = version_of.at(rows.ids[row]);
     const bool all_single =
         std::all_of(nodes.begin(), nodes.end(), [](const auto& entry) { return entry.second == 1; });

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "bolt/driver.h"
 #include "sync/source_store.h"
@@ -18,10 +19,9 @@ class MediaStore : public sync::SourceStore, public sync::SourceScanner {
     MediaStore(bolt::Driver& driver, std::string database, sync::MediaMapping mapping, bool ordered);
     ~MediaStore() override;
 
-    std::vector<sync::Presence> read_versions(std::span<const ItemId> ids, Deadline deadline) override;
-    void read_items(std::span<const ItemId> ids, std::span<const std::int64_t> versions,
-                    sync::ItemBatch& valid, std::vector<sync::Rejected>& rejected,
-                    Deadline deadline) override;
+    sync::Versions read_versions(std::span<const ItemId> ids, Deadline deadline) override;
+    void read_items(std::span<const ItemId> ids, const sync::Versions& seen, sync::ItemBatch& valid,
+                    std::vector<sync::Rejected>& rejected, Deadline deadline) override;
     bool ordered() const override;
     void scan(const sync::KeyRange& keys, std::size_t batch_rows,
               const std::function<bool(sync::ScannedBatch&&)>& sink) override;
@@ -38,6 +38,9 @@ class MediaStore : public sync::SourceStore, public sync::SourceScanner {
     std::vector<ItemId> range_boundaries(std::size_t parts, Deadline deadline);
 
     const sync::MediaMapping& mapping() const;
+
+    /// Scans that begin from now on see at least what Neo4j had at these bookmarks.
+    void see_at_least(std::vector<std::string> bookmarks);
 
   private:
     struct State;

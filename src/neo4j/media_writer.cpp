@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <atomic>
-#include <random>
 
 #include "core/error.h"
 #include "neo4j/cypher.h"
@@ -69,11 +68,6 @@ std::string read_statement(const sync::MediaMapping& mapping) {
                        quote_name(mapping.id_property), fmt::join(columns, ", "));
 }
 
-std::string random_key() {
-    thread_local std::mt19937_64 random{std::random_device{}()};
-    return fmt::format("{:016x}{:016x}", random(), random());
-}
-
 std::optional<std::vector<double>> to_numbers(const bolt::Value& value) {
     const auto* list = value.get_if<bolt::List>();
     if (list == nullptr) return std::nullopt;
@@ -131,7 +125,7 @@ std::optional<Written> MediaWriter::erase(const ItemId& id, Capture capture, Dea
 
 std::optional<Written> MediaWriter::write(const std::string& query, bolt::Parameters parameters,
                                           const ItemId& id, Capture capture, Deadline deadline) {
-    const auto key = random_key();
+    const auto key = unique_name();
     parameters.add("id", to_value(id)).add("now", now());
     if (capture == Capture::on) {
         parameters.add("key", key)
@@ -145,11 +139,11 @@ std::optional<Written> MediaWriter::write(const std::string& query, bolt::Parame
         try {
             const auto rows = session.execute_write(
                 [&](bolt::Transaction& transaction) { return transaction.run(query, parameters).collect(); },
-                {.deadline = deadline});
+                {.deadline = deadline, .server_timeout = deadline.remaining()});
             if (rows.empty()) return std::nullopt;
             Written written{integer_of(rows[0][0]), rows[0][1] == bolt::Value(true), std::nullopt,
                             Deadline::at(before + ChangeLog::kFreshLease)};
-            if (capture == Capture::on) written.entry = ChangeEntry{key, id};
+            if (capture == Capture::on) written.entry = ChangeEntry{key, id, owner_};
             return written;
         } catch (const Error& error) {
             // The node went away between being found and being locked: as if it had never been found.

@@ -1,5 +1,7 @@
 #include "neo4j/replicas.h"
 
+#include "neo4j/cypher.h"
+
 namespace crossover::neo4j {
 
 namespace {
@@ -7,82 +9,65 @@ namespace {
 // `seen_at` is Neo4j's timestamp() in milliseconds.
 constexpr std::int64_t kAliveMs = std::chrono::milliseconds(Heartbeat::kTimeToLive).count();
 
-constexpr const char* kNextEpoch =
-    "MERGE (e:CaptureEpoch) ON CREATE SET e.number = 1 ON MATCH SET e.number = e.number + 1";
+// Whatever reads or changes the epoch or a mode takes this lock first.
+constexpr const char* kLockEpoch =
+    "MERGE (e:CaptureEpoch) SET e.number = coalesce(e.number, 0), e.locked_at = timestamp()";
+constexpr const char* kNextEpoch = "MATCH (e:CaptureEpoch) SET e.number = e.number + 1";
+constexpr const char* kEpoch = "MATCH (e:CaptureEpoch) RETURN sum(e.number)";
 // Whether one of the dead wrote uncaptured to its end.
 constexpr const char* kBury =
     "MATCH (r:EngineReplica) WHERE r.seen_at <= timestamp() - $alive WITH r, r.mode = 'neo4j_only' AS "
     "uncaptured "
     "DELETE r RETURN count(CASE WHEN uncaptured THEN 1 END) > 0";
+constexpr const char* kLiving = "MATCH (r:EngineReplica) RETURN r.id, r.mode ORDER BY r.id";
+constexpr const char* kBeat =
+    "MERGE (r:EngineReplica {id: $id}) WITH r, coalesce(r.mode, '') AS former "
+    "SET r.mode = $mode, r.seen_at = timestamp() "
+    "RETURN former <> $mode AND 'neo4j_only' IN [former, $mode]";
+constexpr const char* kWithdraw =
+    "MATCH (r:EngineReplica {id: $id}) WITH r, r.mode = 'neo4j_only' AS uncaptured DELETE r RETURN "
+    "count(CASE WHEN uncaptured THEN 1 END) > 0";
 
-bolt::Session open_session(bolt::Driver& driver, const std::string& database) {
-    bolt::SessionConfig config;
-    config.database = database;
-    return driver.session(std::move(config));
+/// A statement that says whether an epoch begins with it.
+void run_and_begin_epoch(bolt::Transaction& transaction, const char* statement,
+                         const bolt::Parameters& parameters) {
+    transaction.run(kLockEpoch).consume();
+    if (transaction.run(statement, parameters).single()[0] == bolt::Value(true)) {
+        transaction.run(kNextEpoch).consume();
+    }
 }
 
 }  // namespace
 
-std::vector<Replica> living_replicas(bolt::Driver& driver, const std::string& database) {
-    auto session = open_session(driver, database);
-    std::vector<Replica> replicas;
-    for (const auto& row :
-         session
-             .run("MATCH (r:EngineReplica) WHERE r.seen_at > timestamp() - $alive RETURN r.id, r.mode "
-                  "ORDER BY r.id",
-                  {{"alive", kAliveMs}})
-             .collect()) {
-        const auto* id = row[0].get_if<std::string>();
-        const auto* mode = row[1].get_if<std::string>();
-        replicas.push_back({id != nullptr ? *id : "unnamed", mode != nullptr ? *mode : "unknown"});
+Barrier look_at_barrier(bolt::Transaction& transaction) {
+    run_and_begin_epoch(transaction, kBury, {{"alive", kAliveMs}});
+    Barrier barrier;
+    for (const auto& row : transaction.run(kLiving).collect()) {
+        barrier.living.push_back({text_of(row[0]), text_of(row[1])});
     }
-    return replicas;
-}
-
-std::int64_t capture_epoch(bolt::Driver& driver, const std::string& database) {
-    auto session = open_session(driver, database);
-    const auto row = session.run("MATCH (e:CaptureEpoch) RETURN max(e.number)").single();
-    const auto* number = row[0].get_if<std::int64_t>();
-    return number != nullptr ? *number : 0;
-}
-
-void begin_capture_epoch(bolt::Driver& driver, const std::string& database, Deadline deadline) {
-    driver.session({.database = database, .timeout = deadline.remaining()})
-        .execute_write([](bolt::Transaction& transaction) { transaction.run(kNextEpoch).consume(); },
-                       {.deadline = deadline});
+    barrier.epoch = integer_of(transaction.run(kEpoch).single()[0]);
+    return barrier;
 }
 
 Heartbeat::Heartbeat(bolt::Driver& driver, std::string database, std::string id)
     : driver_(driver), database_(std::move(database)), id_(std::move(id)) {}
 
-void Heartbeat::bury_the_dead(Deadline deadline) {
+void Heartbeat::write_and_begin_epoch(const char* statement, const bolt::Parameters& parameters,
+                                      Deadline deadline) {
     driver_.session({.database = database_, .timeout = deadline.remaining()})
         .execute_write(
-            [](bolt::Transaction& transaction) {
-                const auto row = transaction.run(kBury, {{"alive", kAliveMs}}).single();
-                if (row[0] == bolt::Value(true)) transaction.run(kNextEpoch).consume();
-            },
+            [&](bolt::Transaction& transaction) { run_and_begin_epoch(transaction, statement, parameters); },
             {.deadline = deadline});
 }
 
 void Heartbeat::beat(std::string_view mode, Deadline deadline) {
     const auto before = Deadline::Clock::now();
-    driver_.session({.database = database_, .timeout = deadline.remaining()})
-        .execute_write(
-            [&](bolt::Transaction& transaction) {
-                transaction
-                    .run("MERGE (r:EngineReplica {id: $id}) SET r.mode = $mode, r.seen_at = timestamp()",
-                         {{"id", id_}, {"mode", mode}})
-                    .consume();
-            },
-            {.deadline = deadline});
+    write_and_begin_epoch(kBeat, {{"id", id_}, {"mode", mode}}, deadline);
     beaten_at_ = before;
 }
 
 void Heartbeat::withdraw(Deadline deadline) {
-    driver_.session({.database = database_, .timeout = deadline.remaining()})
-        .run("MATCH (r:EngineReplica {id: $id}) DELETE r", {{"id", id_}}, {.deadline = deadline})
-        .consume();
+    write_and_begin_epoch(kWithdraw, {{"id", id_}}, deadline);
 }
 
 Deadline Heartbeat::limit() const {

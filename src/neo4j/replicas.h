@@ -17,13 +17,18 @@ struct Replica {
     std::string id;
     std::string mode;  ///< "neo4j_only", "dual_write", …
 };
-std::vector<Replica> living_replicas(bolt::Driver& driver, const std::string& database);
 
-/// The capture epoch: how often it began anew that every writer captures its changes. 0 where there was no
-/// engine yet.
-std::int64_t capture_epoch(bolt::Driver& driver, const std::string& database);
-/// From now on nothing counts as copied that was copied before: changes may have gone uncaptured.
-void begin_capture_epoch(bolt::Driver& driver, const std::string& database, Deadline deadline);
+/// The barrier of a copy (DESIGN section 4): who is alive, and the capture epoch, which is how often
+/// something may have gone uncaptured. Where two barriers see no replica in neo4j_only and the same epoch,
+/// all changes between them were captured: whoever enters or leaves neo4j_only, or dies in it, begins an
+/// epoch.
+struct Barrier {
+    std::vector<Replica> living;
+    std::int64_t epoch = 0;
+};
+/// Removes replicas that stopped beating, and looks; nobody enters or leaves neo4j_only meanwhile. For a
+/// write transaction, and true once that is committed.
+Barrier look_at_barrier(bolt::Transaction& transaction);
 
 /// This process among the living replicas, as long as it keeps beating. Thread-safe; the driver must outlive
 /// it.
@@ -35,10 +40,9 @@ class Heartbeat {
     /// `id` is new for each process.
     Heartbeat(bolt::Driver& driver, std::string database, std::string id);
 
-    /// Removes replicas that stopped beating; where one of them wrote uncaptured to its end, begins an epoch.
-    void bury_the_dead(Deadline deadline);
+    /// Shows itself, in this mode from now on; entering or leaving neo4j_only begins an epoch.
     void beat(std::string_view mode, Deadline deadline);
-    /// Gives up its place among the living.
+    /// Gives up its place among the living; that of one in neo4j_only begins an epoch.
     void withdraw(Deadline deadline);
     /// Until here the others count this process as living. Nothing it sends may have a later deadline.
     Deadline limit() const;
@@ -46,6 +50,8 @@ class Heartbeat {
     Deadline::Clock::duration age() const;
 
   private:
+    void write_and_begin_epoch(const char* statement, const bolt::Parameters& parameters, Deadline deadline);
+
     bolt::Driver& driver_;
     const std::string database_;
     const std::string id_;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <stop_token>
+#include <string>
 #include <vector>
 
 #include "core/deadline.h"
@@ -23,6 +24,13 @@ struct Presence {
     State state = State::absent;
     std::int64_t version = 0;  ///< of the one node; a missing version property is 0
     friend bool operator==(const Presence&, const Presence&) = default;
+};
+
+/// What Neo4j said of some ids, in their order, and its bookmarks of that moment: a later read that is given
+/// them sees at least as much, whichever server of a cluster answers.
+struct Versions {
+    std::vector<Presence> presences;
+    std::vector<std::string> bookmarks;
 };
 
 /// Ids in (after, through]; an empty bound is open.
@@ -49,15 +57,15 @@ class SourceStore {
   public:
     virtual ~SourceStore() = default;
 
-    /// The versions of `ids`, in their order, as the leader has them.
-    virtual std::vector<Presence> read_versions(std::span<const ItemId> ids, Deadline deadline) = 0;
+    /// As the leader has them.
+    virtual Versions read_versions(std::span<const ItemId> ids, Deadline deadline) = 0;
 
     /// Appends the items of `ids` that are present and valid to `valid`, and says of the others that are
-    /// present why they are not. `versions`, one for each id, were read before by read_versions() and become
-    /// the rows' versions: one read together with the vector might be newer than it (DESIGN section 4, rule
-    /// 2).
-    virtual void read_items(std::span<const ItemId> ids, std::span<const std::int64_t> versions,
-                            ItemBatch& valid, std::vector<Rejected>& rejected, Deadline deadline) = 0;
+    /// present why they are not. `seen`, one for each id, was read before by read_versions() and gives the
+    /// rows their versions: one read together with the vector might be newer than it, and a vector that some
+    /// other server has might be older than the version (DESIGN section 4, rule 2).
+    virtual void read_items(std::span<const ItemId> ids, const Versions& seen, ItemBatch& valid,
+                            std::vector<Rejected>& rejected, Deadline deadline) = 0;
 };
 
 /// Neo4j as something to read from one end to the other. Thread-safe; each scan has a connection of its own.

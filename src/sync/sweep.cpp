@@ -4,7 +4,6 @@
 
 #include "core/error.h"
 #include "core/retry.h"
-#include "sync/sync.h"
 
 namespace crossover::sync {
 
@@ -12,12 +11,11 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::size_t kSyncRows = 1000;
+constexpr std::size_t kToldAtOnce = 1000;
 
 class Sweep {
   public:
-    Sweep(const SweepPorts& ports, const MediaMapping& mapping, const std::stop_token& stop)
-        : ports_(ports), mapping_(mapping), stop_(stop) {}
+    Sweep(const SweepPorts& ports, const std::stop_token& stop) : ports_(ports), stop_(stop) {}
 
     SweepResult run() {
         ride_out(stop_, ports_.on_wait, [&] { ports_.rows.begin_scan(Deadline::after(60s)); });
@@ -33,7 +31,7 @@ class Sweep {
             }
             ports_.on_progress(looked_at += static_cast<std::int64_t>(page.size()));
         }
-        repair();
+        tell();
         return result_;
     }
 
@@ -76,46 +74,30 @@ class Sweep {
 
     void look_up(const VersionPage& page) {
         const auto presences = ride_out(stop_, ports_.on_wait, [&] {
-            return ports_.source.read_versions(page.ids, Deadline::after(300s));
+            return ports_.source.read_versions(page.ids, Deadline::after(300s)).presences;
         });
         for (std::size_t i = 0; i < page.size(); ++i) {
-            if (presences[i].state == Presence::State::present) {
+            if (presences[i] == Presence{Presence::State::present, page.versions[i]}) {
                 ++result_.matched;
                 continue;
             }
-            ++result_.orphans;
+            if (presences[i].state != Presence::State::present) ++result_.orphans;
             differs(page.ids[i]);
         }
     }
 
     void differs(const ItemId& id) {
+        ++result_.different;
         different_.push_back(id);
-        if (different_.size() == kSyncRows) repair();
+        if (different_.size() == kToldAtOnce) tell();
     }
 
-    void repair() {
-        std::vector<ItemId> ids = std::move(different_);
+    void tell() {
+        if (!different_.empty() && !stop_.stop_requested()) ports_.on_different(different_);
         different_.clear();
-        while (!ids.empty() && !stop_.stop_requested()) {
-            const Deadline deadline =
-                Deadline::after(WriteTiming{}.timeout).earlier(ports_.write_limit());
-            try {
-                auto outcome =
-                    sync::sync(ports_.source, ports_.target, mapping_, ids, {.write_deadline = deadline});
-                result_.upserted += static_cast<std::int64_t>(outcome.upserted);
-                result_.rejected += static_cast<std::int64_t>(outcome.rejected.size());
-                for (const auto& rejected : outcome.rejected) ports_.on_rejected(rejected);
-                ids = std::move(outcome.still_moving);
-            } catch (const Error& error) {
-                if (!error.retryable()) throw;
-                ports_.on_wait(error);
-                ports_.outage.wait_out(deadline, stop_);  // then the same ids again
-            }
-        }
     }
 
     const SweepPorts& ports_;
-    const MediaMapping& mapping_;
     const std::stop_token& stop_;
     std::optional<ItemId> page_after_;
     KeyRange keys_;
@@ -125,9 +107,8 @@ class Sweep {
 
 }  // namespace
 
-SweepResult sweep(const SweepPorts& ports, const MediaMapping& mapping,
-                           const std::stop_token& stop) {
-    return Sweep(ports, mapping, stop).run();
+SweepResult sweep(const SweepPorts& ports, const std::stop_token& stop) {
+    return Sweep(ports, stop).run();
 }
 
 }  // namespace crossover::sync

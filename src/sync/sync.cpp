@@ -6,18 +6,18 @@ namespace crossover::sync {
 
 namespace {
 
-/// Some of the ids, each with the version that was read.
+/// Some of the ids, each with what was read of it.
 struct Selection {
     std::vector<ItemId> ids;
-    std::vector<std::int64_t> versions;
+    Versions seen;
 };
 
-Selection in_state(std::span<const ItemId> ids, std::span<const Presence> presences, Presence::State state) {
-    Selection selected;
+Selection in_state(std::span<const ItemId> ids, const Versions& seen, Presence::State state) {
+    Selection selected{{}, {{}, seen.bookmarks}};
     for (std::size_t i = 0; i < ids.size(); ++i) {
-        if (presences[i].state != state) continue;
+        if (seen.presences[i].state != state) continue;
         selected.ids.push_back(ids[i]);
-        selected.versions.push_back(presences[i].version);
+        selected.seen.presences.push_back(seen.presences[i]);
     }
     return selected;
 }
@@ -32,22 +32,10 @@ std::vector<ItemId> without_row(std::span<const ItemId> ids, const ItemBatch& ba
     return missing;
 }
 
-std::vector<std::size_t> look_again(SourceStore& source, std::span<const ItemId> ids,
-                                    std::span<const Presence> before, const SyncLimits& limits) {
-    const auto deadline = Deadline::after(limits.source_deadline);
-    if (limits.settlement != nullptr) return limits.settlement->changed(ids, before, deadline);
-    const auto after = source.read_versions(ids, deadline);
-    std::vector<std::size_t> changed;
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-        if (after[i] != before[i]) changed.push_back(i);
-    }
-    return changed;
-}
-
 }  // namespace
 
-SyncOutcome sync(SourceStore& source, VectorStore& target, const MediaMapping& mapping,
-                 std::span<const ItemId> ids, const SyncLimits& limits) {
+SyncOutcome sync(SourceStore& source, VectorStore& target, Settlement& settlement,
+                 const MediaMapping& mapping, std::span<const ItemId> ids, const SyncLimits& limits) {
     SyncOutcome outcome;
     std::vector<ItemId> moving(ids.begin(), ids.end());
     const auto source_deadline = [&] { return Deadline::after(limits.source_deadline); };
@@ -60,12 +48,12 @@ SyncOutcome sync(SourceStore& source, VectorStore& target, const MediaMapping& m
         // unchanged at the second, and a row written from the middle would stay.
         const auto present = in_state(moving, before, Presence::State::present);
         if (!present.ids.empty()) {
-            source.read_items(present.ids, present.versions, valid, rejected, source_deadline());
+            source.read_items(present.ids, present.seen, valid, rejected, source_deadline());
         }
         const auto ambiguous = in_state(moving, before, Presence::State::ambiguous);
         if (!ambiguous.ids.empty()) {
             ItemBatch ignored = make_batch(mapping);
-            source.read_items(ambiguous.ids, ambiguous.versions, ignored, rejected, source_deadline());
+            source.read_items(ambiguous.ids, ambiguous.seen, ignored, rejected, source_deadline());
         }
         const auto gone = without_row(moving, valid);
 
@@ -74,7 +62,7 @@ SyncOutcome sync(SourceStore& source, VectorStore& target, const MediaMapping& m
 
         std::vector<ItemId> changed;
         std::unordered_set<ItemId> settled(moving.begin(), moving.end());
-        for (const std::size_t position : look_again(source, moving, before, limits)) {
+        for (const std::size_t position : settlement.changed(moving, before.presences, source_deadline())) {
             settled.erase(moving[position]);
             changed.push_back(moving[position]);
         }

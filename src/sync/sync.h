@@ -9,9 +9,9 @@
 
 namespace crossover::sync {
 
-/// The last look at the versions of ids after they were written. It may do more in the same transaction, so
-/// that one who was deposed meanwhile cannot pass it: retire change entries, renew a lease. Throws what a
-/// store throws.
+/// The last look at the versions of ids after they were written, in a write transaction: a leader or a holder
+/// that was deposed meanwhile cannot pass it. Retires change entries or renews a lease in the same
+/// transaction. Throws what a store throws.
 class Settlement {
   public:
     virtual ~Settlement() = default;
@@ -26,7 +26,6 @@ struct SyncLimits {
     std::chrono::milliseconds source_deadline{30'000};
     /// The absolute end of every Milvus write: a writer under a lease may not write beyond it.
     Deadline write_deadline;
-    Settlement* settlement = nullptr;  ///< null = only look
 };
 
 struct SyncOutcome {
@@ -38,11 +37,11 @@ struct SyncOutcome {
 
 /// The one way to write Milvus: makes the rows of `ids` equal to Neo4j, whoever else writes meanwhile.
 ///
-/// Reads the versions, then the vectors; writes; reads the versions again and repeats for the ids whose
+/// Reads the versions, then the vectors; writes; has the settlement look again, and repeats for the ids whose
 /// version or existence changed. `ids` must not repeat. Throws what the stores throw; after an error nothing
 /// is known of `ids`, and after Error::outcome_unknown() they must be synced again once the late write can no
 /// longer arrive.
-SyncOutcome sync(SourceStore& source, VectorStore& target, const MediaMapping& mapping,
-                 std::span<const ItemId> ids, const SyncLimits& limits);
+SyncOutcome sync(SourceStore& source, VectorStore& target, Settlement& settlement,
+                 const MediaMapping& mapping, std::span<const ItemId> ids, const SyncLimits& limits);
 
 }  // namespace crossover::sync

@@ -70,11 +70,11 @@ def test_a_stopped_milvus_that_wakes_up_later_changes_nothing(stack, slow_copy, 
         process.kill()
         process.wait()
         sent = tool.progress()
-        in_flight = [part["in_flight_through"] for part in sent["open_ranges"] if part["in_flight_through"]]
-        assert in_flight, sent
-        # Around what was in flight: gone, and changed.
-        first = int(in_flight[0].split("-")[1])
-        gone = [f"item-{n:06}" for n in range(max(0, first - 150), first + 20)]
+        done = [part["done_through"] for part in sent["open_ranges"] if part["done_through"]]
+        assert done, sent
+        # Around what was in flight, which begins behind it: gone, and changed.
+        first = int(done[0].split("-")[1])
+        gone = [f"item-{n:06}" for n in range(max(0, first - 50), first + 120)]
         media("UNWIND $ids AS id MATCH (m:LABEL {id: id}) DELETE m", ids=gone)
         media("MATCH (m:LABEL) WHERE m.id > $id WITH m ORDER BY m.id LIMIT 100 SET m.title = 'changed',"
               " m.embedding_version = m.embedding_version + 1000, m.embedding = [x IN m.embedding | -x]", id=gone[-1])
@@ -91,7 +91,8 @@ def test_the_lease_of_a_killed_run_does_not_hold_up_the_next(slow_copy, tool):
     began = time.monotonic()
     again = tool.start("migrate-embeddings", "--output", "json")
     wait_for(lambda: "copying" in tool.log.read_text())
-    assert time.monotonic() - began < 15  # of the lease's thirty seconds
+    # What it had sent may take ten seconds more, and Milvus three to finish it; the lease would take thirty.
+    assert time.monotonic() - began < 20
     assert tool.finish(again)["copied"] == ITEMS
 
 

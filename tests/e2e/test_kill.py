@@ -11,6 +11,7 @@ import uuid
 
 import neo4j
 import pymilvus
+from conftest import wait_for
 
 DIMENSION = 64
 ITEMS = 20_000
@@ -44,13 +45,16 @@ def test_ends_equal_to_neo4j(env, migrate, tmp_path):
                "--checkpoint-file", str(tmp_path / "checkpoint.json"), "--quarantine-file", str(tmp_path / "quarantine.ndjson")]
     environment = {**os.environ, **env}
     # A rate that makes sure that the copy is still under way at every kill.
-    slowly = [*command, "--rate-limit", "4000"]
+    slowly = [*command, "--rate-limit", "1500"]
     killed = 0
     while killed < KILLS:
-        run = subprocess.Popen(slowly, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        log = tmp_path / "stderr.log"
+        with open(log, "w") as stderr:
+            run = subprocess.Popen(slowly, env=environment, stdout=subprocess.DEVNULL, stderr=stderr)
+        wait_for(lambda log=log, run=run: "copying" in log.read_text() or run.poll() is not None)
         time.sleep(rng.uniform(0.2, 2.0))  # the moment of the kill, not a wait for something
         if run.poll() is not None:
-            assert run.returncode == 0, run.stderr.read()
+            assert run.returncode == 0, log.read_text()
             break
         run.kill()
         run.wait()

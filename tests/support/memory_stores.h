@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "sync/source_store.h"
+#include "sync/sync.h"
 #include "sync/vector_store.h"
 
 /// Neo4j and Milvus in memory, with a hook before every call: there a test plays the other writers.
@@ -65,22 +66,22 @@ class MemorySource : public sync::SourceStore, public sync::SourceScanner {
     std::vector<ItemId> unsettled;       ///< ids that a scan reports as changed while being read
     std::vector<sync::Rejected> idless;  ///< nodes without a usable id
 
-    std::vector<sync::Presence> read_versions(std::span<const ItemId> ids, Deadline) override {
+    sync::Versions read_versions(std::span<const ItemId> ids, Deadline) override {
         const std::lock_guard lock(script_->mutex);
         script_->call("read_versions");
-        std::vector<sync::Presence> result;
-        for (const auto& id : ids) result.push_back(presence(id));
+        sync::Versions result;
+        for (const auto& id : ids) result.presences.push_back(presence(id));
         return result;
     }
 
-    void read_items(std::span<const ItemId> ids, std::span<const std::int64_t> versions,
-                    sync::ItemBatch& valid, std::vector<sync::Rejected>& rejected, Deadline) override {
+    void read_items(std::span<const ItemId> ids, const sync::Versions& seen, sync::ItemBatch& valid,
+                    std::vector<sync::Rejected>& rejected, Deadline) override {
         const std::lock_guard lock(script_->mutex);
         script_->call("read_items");
         for (std::size_t i = 0; i < ids.size(); ++i) {
             const std::size_t rows = valid.rows();
             read(ids[i], valid, rejected);
-            if (valid.rows() > rows) valid.versions.back() = versions[i];
+            if (valid.rows() > rows) valid.versions.back() = seen.presences[i].version;
         }
     }
 
@@ -198,6 +199,24 @@ class MemorySource : public sync::SourceStore, public sync::SourceScanner {
     sync::MediaMapping mapping_;
     bool ordered_;
     std::optional<ItemId> last_read_;
+};
+
+/// A look at the versions, and nothing more.
+class MemorySettlement : public sync::Settlement {
+  public:
+    explicit MemorySettlement(MemorySource& source) : source_(source) {}
+    std::vector<std::size_t> changed(std::span<const ItemId> ids, std::span<const sync::Presence> before,
+                                     Deadline deadline) override {
+        const auto after = source_.read_versions(ids, deadline).presences;
+        std::vector<std::size_t> positions;
+        for (std::size_t i = 0; i < ids.size(); ++i) {
+            if (after[i] != before[i]) positions.push_back(i);
+        }
+        return positions;
+    }
+
+  private:
+    MemorySource& source_;
 };
 
 class MemoryTarget : public sync::VectorStore {

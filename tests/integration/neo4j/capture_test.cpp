@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "integration/bolt/server.h"
 #include "neo4j/change_log.h"
+#include "neo4j/lease.h"
 #include "neo4j/media_store.h"
 #include "neo4j/media_writer.h"
 #include "neo4j/replicas.h"
@@ -45,7 +46,7 @@ class CaptureTest : public testing::Test {
     }
     ~CaptureTest() override {
         cypher("MATCH (m:" + mapping.label + ") DETACH DELETE m");
-        cypher("MATCH (c:EmbeddingChange) WHERE c.owner STARTS WITH $owner DELETE c", {{"owner", owner}});
+        cypher("MATCH (c:EmbeddingChange) DELETE c");
     }
 
     std::vector<bolt::Record> cypher(const std::string& query, const bolt::Parameters& parameters = {}) {
@@ -59,10 +60,7 @@ class CaptureTest : public testing::Test {
             cypher("MATCH (m:" + mapping.label + " {id: $id}) RETURN properties(m)", {{"id", id}});
         return *rows.at(0)[0].get_if<bolt::Map>();
     }
-    std::int64_t entries() {
-        return number("MATCH (c:EmbeddingChange) WHERE c.owner STARTS WITH $owner RETURN count(c)",
-                      {{"owner", owner}});
-    }
+    std::int64_t entries() { return number("MATCH (c:EmbeddingChange) RETURN count(c)"); }
     /// As if the lease had ended.
     void expire(const ChangeEntry& entry) {
         cypher("MATCH (c:EmbeddingChange {key: $key}) SET c.lease = 1", {{"key", entry.key}});
@@ -71,14 +69,14 @@ class CaptureTest : public testing::Test {
         return {id, std::vector<double>{1, 0.1}, {"Title", 1999}, 0};
     }
     std::vector<sync::Presence> versions(const std::vector<ItemId>& ids) {
-        return MediaStore(driver, "neo4j", mapping, true).read_versions(ids, soon());
+        return MediaStore(driver, "neo4j", mapping, true).read_versions(ids, soon()).presences;
     }
 
     bolt::Driver driver;
     const sync::MediaMapping mapping = new_mapping();
     const std::string owner = unique("owner-");
     MediaWriter writer{driver, "neo4j", mapping, owner};
-    ChangeLog log{driver, "neo4j", mapping, owner};
+    ChangeLog log{driver, "neo4j", mapping};
 };
 
 TEST_F(CaptureTest, APutStoresTheItemAndItsEntryInOne) {
@@ -203,12 +201,45 @@ TEST_F(CaptureTest, ADeposedOwnerRetiresNothing) {
     const std::vector<ChangeEntry> mine = {*writer.put(item("a"), Capture::on, soon()).entry};
     const auto before = versions(ids);
     expire(mine[0]);
-    ChangeLog other(driver, "neo4j", mapping, owner + "-other");
-    EXPECT_EQ(other.claim(100), mine);
+    const auto claimed = log.claim(100);
+    ASSERT_EQ(claimed.size(), 1U);
+    EXPECT_EQ(claimed[0].key, mine[0].key);
+    EXPECT_NE(claimed[0].owner, mine[0].owner);
     EXPECT_TRUE(log.settlement(mine)->changed(ids, before, soon()).empty());
-    EXPECT_EQ(entries(), 1);
-    EXPECT_TRUE(other.settlement(mine)->changed(ids, before, soon()).empty());
+    EXPECT_EQ(entries(), 1) << "the same process, but not the same claim";
+    EXPECT_TRUE(log.settlement(claimed)->changed(ids, before, soon()).empty());
     EXPECT_EQ(entries(), 0);
+}
+
+TEST_F(CaptureTest, AnOwnerThatIsDeposedJustThenRetiresNothing) {
+    const std::vector<ItemId> ids = {std::string("a")};
+    const std::vector<ChangeEntry> mine = {*writer.put(item("a"), Capture::on, soon()).entry};
+    const auto before = versions(ids);
+    auto session = driver.session({.database = "neo4j"});
+    auto claim = session.begin();
+    claim.run("MATCH (c:EmbeddingChange {key: $key}) SET c.owner = 'another'", {{"key", mine[0].key}})
+        .consume();
+    std::jthread settling([&] { EXPECT_TRUE(log.settlement(mine)->changed(ids, before, soon()).empty()); });
+    while (number("SHOW TRANSACTIONS YIELD status, currentQuery WHERE status STARTS WITH 'Blocked' AND "
+                  "currentQuery CONTAINS 'EmbeddingChange' RETURN count(*)") == 0) {
+        std::this_thread::yield();
+    }
+    claim.commit();
+    settling.join();
+    EXPECT_EQ(entries(), 1);
+}
+
+TEST_F(CaptureTest, WhatIsOwedCanBeClaimedAtOnce) {
+    const std::vector<ItemId> ids = {std::string("a"), std::string("b")};
+    const auto fresh = writer.put(item("a"), Capture::on, soon());
+    log.owe(ids);
+    log.owe(std::vector<ItemId>{std::string("a")});
+    std::multiset<ItemId> claimed;
+    for (const auto& entry : log.claim(100)) {
+        EXPECT_NE(entry.key, fresh.entry->key);
+        claimed.insert(entry.id);
+    }
+    EXPECT_EQ(claimed, (std::multiset<ItemId>{ids[0], ids[0], ids[1]}));
 }
 
 TEST_F(CaptureTest, OnlyEntriesWhoseLeaseHasEndedAreClaimed) {
@@ -216,7 +247,9 @@ TEST_F(CaptureTest, OnlyEntriesWhoseLeaseHasEndedAreClaimed) {
     const auto second = *writer.put(item("b"), Capture::on, soon()).entry;
     EXPECT_TRUE(log.claim(100).empty());
     expire(second);
-    EXPECT_EQ(log.claim(100), (std::vector<ChangeEntry>{second}));
+    const auto claimed = log.claim(100);
+    ASSERT_EQ(claimed.size(), 1U);
+    EXPECT_EQ(claimed[0].key, second.key);
     EXPECT_TRUE(log.claim(100).empty()) << "it has a lease again";
     EXPECT_EQ(log.depth(soon()).entries, number("MATCH (c:EmbeddingChange) RETURN count(c)"));
     (void)first;
@@ -228,9 +261,8 @@ TEST_F(CaptureTest, NoEntryIsClaimedTwice) {
     std::multiset<std::string> claimed;
     std::vector<std::jthread> threads;
     for (int n = 0; n < 6; ++n) {
-        threads.emplace_back([&, n] {
-            ChangeLog mine(driver, "neo4j", mapping, owner + "-" + std::to_string(n));
-            for (auto found = mine.claim(7); !found.empty(); found = mine.claim(7)) {
+        threads.emplace_back([&] {
+            for (auto found = log.claim(7); !found.empty(); found = log.claim(7)) {
                 std::lock_guard lock(mutex);
                 for (const auto& entry : found) claimed.insert(entry.key);
             }
@@ -241,40 +273,106 @@ TEST_F(CaptureTest, NoEntryIsClaimedTwice) {
     EXPECT_EQ(std::set<std::string>(claimed.begin(), claimed.end()).size(), 60U);
 }
 
-TEST_F(CaptureTest, AHeartbeatMakesAReplicaLivingUntilItWithdraws) {
-    Heartbeat heartbeat(driver, "neo4j", owner);
-    const auto mode = [&]() -> std::string {
-        for (const auto& replica : living_replicas(driver, "neo4j")) {
-            if (replica.id == owner) return replica.mode;
+class BarrierTest : public CaptureTest {
+  protected:
+    Barrier look() {
+        return driver.session({.database = "neo4j"}).execute_write([](bolt::Transaction& transaction) {
+            return look_at_barrier(transaction);
+        });
+    }
+    std::string mode_of(const std::string& id) {
+        for (const auto& replica : look().living) {
+            if (replica.id == id) return replica.mode;
         }
         return "absent";
-    };
-    EXPECT_EQ(mode(), "absent");
+    }
+    Heartbeat heartbeat{driver, "neo4j", owner};
+};
+
+TEST_F(BarrierTest, AHeartbeatMakesAReplicaLivingUntilItWithdraws) {
+    EXPECT_EQ(mode_of(owner), "absent");
     EXPECT_TRUE(heartbeat.limit().passed());
     heartbeat.beat("dual_write", soon());
-    EXPECT_EQ(mode(), "dual_write");
+    EXPECT_EQ(mode_of(owner), "dual_write");
     EXPECT_GT(heartbeat.limit().remaining(), 20s);
     heartbeat.beat("hybrid", soon());
-    EXPECT_EQ(mode(), "hybrid");
+    EXPECT_EQ(mode_of(owner), "hybrid");
     heartbeat.withdraw(soon());
-    EXPECT_EQ(mode(), "absent");
+    EXPECT_EQ(mode_of(owner), "absent");
 }
 
-TEST_F(CaptureTest, ADeadReplicaThatDidNotCaptureEndsTheEpoch) {
-    Heartbeat heartbeat(driver, "neo4j", owner);
+TEST_F(BarrierTest, EnteringAndLeavingNeo4jOnlyBeginsAnEpoch) {
+    const auto epoch = look().epoch;
+    const auto epochs_after = [&](const char* mode) {
+        heartbeat.beat(mode, soon());
+        return look().epoch - epoch;
+    };
+    EXPECT_EQ(epochs_after("dual_write"), 0);
+    EXPECT_EQ(epochs_after("hybrid"), 0);
+    EXPECT_EQ(epochs_after("neo4j_only"), 1);
+    EXPECT_EQ(epochs_after("neo4j_only"), 1) << "it only goes on";
+    EXPECT_EQ(epochs_after("dual_write"), 2);
+    heartbeat.withdraw(soon());
+    EXPECT_EQ(look().epoch - epoch, 2);
+    EXPECT_EQ(epochs_after("neo4j_only"), 3) << "at its start";
+    heartbeat.withdraw(soon());
+    EXPECT_EQ(look().epoch - epoch, 4);
+}
+
+TEST_F(BarrierTest, ADeadReplicaThatDidNotCaptureEndsTheEpoch) {
     const auto died_in = [&](const char* mode) {
         cypher("CREATE (:EngineReplica {id: $id, mode: $mode, seen_at: timestamp() - 31000})",
                {{"id", owner + "-dead"}, {"mode", mode}});
-        heartbeat.bury_the_dead(soon());
-        EXPECT_EQ(number("MATCH (r:EngineReplica {id: $id}) RETURN count(r)", {{"id", owner + "-dead"}}), 0);
-        return capture_epoch(driver, "neo4j");
+        return look().epoch;
     };
-    begin_capture_epoch(driver, "neo4j", soon());
-    const auto epoch = capture_epoch(driver, "neo4j");
+    const auto epoch = look().epoch;
     EXPECT_EQ(died_in("dual_write"), epoch);
     EXPECT_EQ(died_in("neo4j_only"), epoch + 1);
-    heartbeat.bury_the_dead(soon());
-    EXPECT_EQ(capture_epoch(driver, "neo4j"), epoch + 1);
+    EXPECT_EQ(number("MATCH (r:EngineReplica {id: $id}) RETURN count(r)", {{"id", owner + "-dead"}}), 0);
+    EXPECT_EQ(look().epoch, epoch + 1);
+}
+
+class LeaseTest : public CaptureTest {
+  protected:
+    std::unique_ptr<Lease> take() {
+        return Lease::acquire(driver, "neo4j", owner, 10s, [](const std::string&) {}, {});
+    }
+};
+
+TEST_F(LeaseTest, PassesOnWhatMayStillBeOnItsWay) {
+    EXPECT_FALSE(take()->inherited_writes()) << "nobody had it";
+    {
+        const auto lease = take();
+        lease->expect_writes();
+        lease->settled();
+    }
+    EXPECT_FALSE(take()->inherited_writes()) << "all was settled";
+    take()->expect_writes();
+    {
+        const auto lease = take();
+        ASSERT_TRUE(lease->inherited_writes());
+        EXPECT_GT(lease->inherited_writes()->remaining(), 8s);
+        EXPECT_LE(lease->inherited_writes()->remaining(), 10s);
+    }
+    {
+        const auto lease = take();
+        EXPECT_TRUE(lease->inherited_writes()) << "the one before had not waited it out";
+        lease->settled();
+    }
+    EXPECT_FALSE(take()->inherited_writes());
+}
+
+TEST_F(LeaseTest, InheritsFromAHolderThatLapsed) {
+    const auto former = take();
+    cypher("MATCH (l:CrossoverLease {name: $name}) SET l.expires_at = timestamp() - 1", {{"name", owner}});
+    const auto lease = take();
+    ASSERT_TRUE(lease->inherited_writes());
+    EXPECT_TRUE(lease->inherited_writes()->passed());
+    auto session = driver.session({.database = "neo4j"});
+    auto transaction = session.begin();
+    EXPECT_THROW(former->renew_in(transaction), Error);
+    EXPECT_THROW(former->limit(), Error) << "it knows now";
+    EXPECT_FALSE(lease->limit().passed());
 }
 
 }  // namespace

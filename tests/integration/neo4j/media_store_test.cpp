@@ -88,7 +88,8 @@ class MediaStoreTest : public ::testing::TestWithParam<Server> {
             all.read += batch.read();
             EXPECT_TRUE(batch.unsettled.empty());
             for (std::size_t row = 0; row < batch.items.rows(); ++row) {
-                const auto first = batch.items.vectors.begin() + static_cast<std::ptrdiff_t>(row * kDimension);
+                const auto first =
+                    batch.items.vectors.begin() + static_cast<std::ptrdiff_t>(row * kDimension);
                 EXPECT_TRUE(
                     all.vectors.emplace(batch.items.ids[row], std::vector(first, first + kDimension)).second);
                 all.versions.emplace(batch.items.ids[row], batch.items.versions[row]);
@@ -172,7 +173,8 @@ TEST_P(MediaStoreTest, ReadsWhatIsGoodExactlyAndNamesWhatIsNot) {
             EXPECT_EQ(all.vectors, good);
             EXPECT_EQ(all.read, good.size() + bad.size());
             // Those of one id come in no order.
-            std::vector<std::pair<std::string, RejectionReason>> found(all.rejected.begin(), all.rejected.end());
+            std::vector<std::pair<std::string, RejectionReason>> found(all.rejected.begin(),
+                                                                       all.rejected.end());
             std::vector<std::pair<std::string, RejectionReason>> wanted(bad.begin(), bad.end());
             std::sort(found.begin(), found.end());
             std::sort(wanted.begin(), wanted.end());
@@ -190,8 +192,9 @@ TEST_P(MediaStoreTest, ReadsARangeOfIds) {
     make_index();
     auto media = store(true);
     const auto some = scan(media, 2, {ItemId("id2"), ItemId("id6")});
-    EXPECT_EQ(some.versions, (std::map<ItemId, std::int64_t>{
-                                 {ItemId("id3"), 3}, {ItemId("id4"), 4}, {ItemId("id5"), 5}, {ItemId("id6"), 6}}));
+    EXPECT_EQ(some.versions,
+              (std::map<ItemId, std::int64_t>{
+                  {ItemId("id3"), 3}, {ItemId("id4"), 4}, {ItemId("id5"), 5}, {ItemId("id6"), 6}}));
     EXPECT_TRUE(scan(media, 2, {ItemId("id8"), std::nullopt}).vectors.empty());
 }
 
@@ -218,11 +221,12 @@ TEST_P(MediaStoreTest, TellsPresentAbsentAndAmbiguousByIdAndByScan) {
     for (const bool ordered : {true, false}) {
         auto media = store(ordered);
         const auto soon = Deadline::after(std::chrono::seconds(30));
-        EXPECT_EQ(media.read_versions(ids, soon), (std::vector<Presence>{two, {}, {}, one}));
+        EXPECT_EQ(media.read_versions(ids, soon).presences, (std::vector<Presence>{two, {}, {}, one}));
 
         auto valid = sync::make_batch(mapping);
         std::vector<sync::Rejected> rejected;
-        media.read_items(ids, std::vector<std::int64_t>{0, 0, 0, 16}, valid, rejected, soon);
+        const sync::Versions given{{two, {}, {}, {Presence::State::present, 16}}, {}};
+        media.read_items(ids, given, valid, rejected, soon);
         EXPECT_EQ(valid.ids, std::vector<ItemId>{ItemId("one")});
         EXPECT_EQ(valid.versions, std::vector<std::int64_t>{16});  // as it was given
         EXPECT_EQ(valid.vectors, (std::vector<float>{1, 2, 3, 4}));
@@ -261,8 +265,9 @@ TEST(Vectors, TakeLessThanHalfTheBytesOverBolt6) {
         mapping.dimension = 768;
         auto session = driver.session({.database = "neo4j"});
         session.run("CREATE INDEX FOR (m:" + mapping.label + ") ON (m.id)").consume();
-        session.run("UNWIND range(1, 500) AS n CREATE (:" + mapping.label +
-                    " {id: toString(n), embedding: [i IN range(1, 768) | rand()]})")
+        session
+            .run("UNWIND range(1, 500) AS n CREATE (:" + mapping.label +
+                 " {id: toString(n), embedding: [i IN range(1, 768) | rand()]})")
             .consume();
         session.run("CALL db.awaitIndexes(60)").consume();
         MediaStore media(driver, "neo4j", mapping, true);

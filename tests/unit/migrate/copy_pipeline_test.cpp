@@ -1,5 +1,7 @@
 #include "migrate/copy_pipeline.h"
 
+#include "migrate/checkpoint_journal.h"
+
 #include <gtest/gtest.h>
 
 #include <set>
@@ -33,10 +35,8 @@ class FaultyTarget : public sync::VectorStore {
                 [this, copy = batch, deadline]() mutable { inner_.upsert(copy, deadline); });
     }
     void erase(std::span<const ItemId> ids, Deadline deadline) override {
-        attempt([&] { inner_.erase(ids, deadline); },
-                [this, copy = std::vector(ids.begin(), ids.end()), deadline] {
-                    inner_.erase(copy, deadline);
-                });
+        attempt([&] { inner_.erase(ids, deadline); }, [this, copy = std::vector(ids.begin(), ids.end()),
+                                                       deadline] { inner_.erase(copy, deadline); });
     }
     /// Milvus is awake: what it had received is applied.
     void wake_up() {
@@ -68,7 +68,13 @@ class FaultyTarget : public sync::VectorStore {
 
 class MemoryCheck : public VersionCheck {
   public:
-    MemoryCheck(MemorySource& source, Script& script) : source_(source), script_(script) {}
+    MemoryCheck(MemorySource& source, Script& script)
+        : source_(source), script_(script), settlement_(source) {}
+
+    std::vector<std::size_t> changed(std::span<const ItemId> ids, std::span<const sync::Presence> before,
+                                     Deadline deadline) override {
+        return settlement_.changed(ids, before, deadline);
+    }
 
     std::vector<std::size_t> changed(const WrittenRows& rows, Deadline) override {
         const std::lock_guard lock(script_.mutex);
@@ -91,6 +97,7 @@ class MemoryCheck : public VersionCheck {
   private:
     MemorySource& source_;
     Script& script_;
+    test::MemorySettlement settlement_;
 };
 
 ItemId id(int number) {
@@ -110,7 +117,7 @@ struct World {
         settings.batch_rows = 4;
         settings.concurrency = 3;
         settings.timing = {20ms, 1ms};
-        checkpoint.open_ranges = {{{{}, id(12)}, {}, {}}, {{id(12), {}}, {}, {}}};
+        checkpoint.open_ranges = {{{{}, id(12)}, {}}, {{id(12), {}}, {}}};
         if (!ordered) checkpoint.open_ranges = {OpenRange{}};
     }
 
@@ -119,27 +126,29 @@ struct World {
         const auto path = folder.file("checkpoint.json");
         if (const auto found = read_checkpoint(path)) checkpoint = *found;
         AppendFile quarantine(folder.file("quarantine"), checkpoint.quarantine_bytes);
-        RangeLedger ledger(checkpoint.open_ranges, checkpoint.counts, source.ordered(), &quarantine,
-                           RangeLedger::Clock::time_point{});
-        CheckpointJournal journal(path, checkpoint, ledger, quarantine, [](Checkpoint&) {});
-        sync::TargetOutage outage([this](Deadline) {
-            {
-                const std::lock_guard lock(script.mutex);
-                script.call("probe");
-            }
-            target.wake_up();
-        }, settings.timing);
-        CopyPipeline pipeline({source, source, &target, &check, &journal, &outage}, mapping, settings,
-                              ledger);
+        RangeLedger ledger(checkpoint.open_ranges, checkpoint.counts, source.ordered(), &quarantine);
+        CheckpointJournal journal(path, checkpoint, ledger, quarantine,
+                                  {[](Checkpoint&) {}, [] { return true; }, [] {}});
+        sync::TargetOutage outage(
+            [this](Deadline) {
+                {
+                    const std::lock_guard lock(script.mutex);
+                    script.call("probe");
+                }
+                target.wake_up();
+            },
+            settings.timing);
+        CopyPipeline pipeline({source, source, &target, &check, &outage}, mapping, settings, ledger);
         pipeline.run(stop.get_token());
-        journal.finish([](Checkpoint&) {});
+        journal.finish();
         counts = ledger.live_counts();
         lines = read_private_file(folder.file("quarantine"), 1 << 20).value_or("");
         return ledger.all_done();
     }
 
     void expect_equal() {
-        for (const auto& [item, row] : rows.rows) EXPECT_EQ(row, source.wanted(item)) << crossover::to_string(item);
+        for (const auto& [item, row] : rows.rows)
+            EXPECT_EQ(row, source.wanted(item)) << crossover::to_string(item);
         for (const auto& [item, node] : source.nodes) {
             EXPECT_EQ(rows.row(item), source.wanted(item)) << crossover::to_string(item);
         }
@@ -291,8 +300,8 @@ TEST(CopyPipeline, ARowThatWentBadLeavesMilvus) {
 
 TEST(CopyPipeline, ADryRunWritesNothing) {
     World world;
-    RangeLedger ledger(world.checkpoint.open_ranges, {}, true, nullptr, RangeLedger::Clock::time_point{});
-    CopyPipeline pipeline({world.source, world.source, nullptr, nullptr, nullptr, nullptr}, world.mapping,
+    RangeLedger ledger(world.checkpoint.open_ranges, {}, true, nullptr);
+    CopyPipeline pipeline({world.source, world.source, nullptr, nullptr, nullptr}, world.mapping,
                           world.settings, ledger);
     pipeline.run({});
     EXPECT_TRUE(ledger.all_done());

@@ -7,8 +7,6 @@
 namespace crossover::migrate {
 namespace {
 
-using Clock = RangeLedger::Clock;
-
 ItemId id(const char* text) {
     return ItemId(std::string(text));
 }
@@ -26,7 +24,7 @@ class LedgerTest : public ::testing::Test {
 };
 
 TEST_F(LedgerTest, CountsInOrderWhateverTheOrderOfCompletion) {
-    RangeLedger ledger({OpenRange{}}, {}, true, &quarantine_, Clock::time_point{});
+    RangeLedger ledger({OpenRange{}}, {}, true, &quarantine_);
     const auto task = ledger.take_range();
     ASSERT_TRUE(task);
     const auto first = ledger.begin(task->range, keys({}, id("c")), false);
@@ -38,8 +36,6 @@ TEST_F(LedgerTest, CountsInOrderWhateverTheOrderOfCompletion) {
     EXPECT_EQ(snapshot.quarantine_bytes, 0);
     ASSERT_EQ(snapshot.open_ranges.size(), 1u);
     EXPECT_EQ(snapshot.open_ranges[0].done_through, std::nullopt);
-    EXPECT_EQ(snapshot.open_ranges[0].in_flight_through, id("f"));
-    EXPECT_EQ(snapshot.sequence, second.sequence);
     EXPECT_EQ(ledger.live_counts(), (Counts{10, 9, 1, 0}));
 
     ledger.complete(first, kTen, "first\n");
@@ -47,7 +43,6 @@ TEST_F(LedgerTest, CountsInOrderWhateverTheOrderOfCompletion) {
     EXPECT_EQ(snapshot.counts, (Counts{20, 19, 1, 0}));
     EXPECT_EQ(snapshot.quarantine_bytes, 13);
     EXPECT_EQ(snapshot.open_ranges[0].done_through, id("f"));
-    EXPECT_EQ(snapshot.open_ranges[0].in_flight_through, std::nullopt);
     EXPECT_EQ(read_private_file(folder_.file("q"), 100), "first\nsecond\n");
     EXPECT_FALSE(ledger.all_done());
 
@@ -56,31 +51,20 @@ TEST_F(LedgerTest, CountsInOrderWhateverTheOrderOfCompletion) {
     EXPECT_TRUE(ledger.snapshot().open_ranges.empty());
 }
 
-TEST_F(LedgerTest, HoldsBackWhatAnEarlierRunHadInFlight) {
-    const auto settled_at = Clock::now() + std::chrono::hours(1);
-    RangeLedger ledger({{keys(id("a"), id("z")), id("g"), id("k")}}, kTen, true, &quarantine_, settled_at);
+TEST_F(LedgerTest, ResumesBehindWhatIsDone) {
+    RangeLedger ledger({{keys(id("a"), id("k")), id("g")}, {keys(id("k"), {}), {}}}, kTen, true,
+                       &quarantine_);
     const auto first = ledger.take_range();
     const auto second = ledger.take_range();
     ASSERT_TRUE(first && second);
     EXPECT_FALSE(ledger.take_range());
-    EXPECT_EQ(first->keys, keys(id("k"), id("z")));
-    EXPECT_EQ(first->not_before, Clock::time_point{});
-    EXPECT_EQ(second->keys, keys(id("g"), id("k")));
-    EXPECT_EQ(second->not_before, settled_at);
+    EXPECT_EQ(first->keys, keys(id("g"), id("k")));
+    EXPECT_EQ(second->keys, keys(id("k"), {}));
     EXPECT_EQ(ledger.snapshot().counts, kTen);
 }
 
-TEST_F(LedgerTest, ResumesARangeThatNobodyHadBegun) {
-    RangeLedger ledger({{keys(id("a"), {}), {}, {}}}, {}, true, &quarantine_,
-                       Clock::now() + std::chrono::hours(1));
-    const auto task = ledger.take_range();
-    ASSERT_TRUE(task);
-    EXPECT_EQ(task->keys, keys(id("a"), {}));
-    EXPECT_EQ(task->not_before, Clock::time_point{});
-}
-
 TEST_F(LedgerTest, CountsAnUnorderedScanInOnePieceOrNotAtAll) {
-    RangeLedger ledger({OpenRange{}}, {}, false, &quarantine_, Clock::time_point{});
+    RangeLedger ledger({OpenRange{}}, {}, false, &quarantine_);
     const auto task = ledger.take_range();
     ASSERT_TRUE(task);
     ledger.complete(ledger.begin(task->range, {}, false), {10, 9, 1, 0}, "x\n");

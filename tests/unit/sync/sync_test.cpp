@@ -28,7 +28,9 @@ struct World {
         target.rows[ItemId("deleted")] = {4, {5, 6}};
     }
 
-    SyncOutcome run(const SyncLimits& with = limits()) { return sync(source, target, mapping, ids, with); }
+    SyncOutcome run(const SyncLimits& with = limits()) {
+        return sync(source, target, settlement, mapping, ids, with);
+    }
 
     void expect_equal() const {
         for (const auto& id : ids) EXPECT_EQ(target.row(id), source.wanted(id)) << crossover::to_string(id);
@@ -38,6 +40,7 @@ struct World {
     MediaMapping mapping = test::mapping_of(2);
     MemorySource source{script, mapping};
     MemoryTarget target{script};
+    test::MemorySettlement settlement{source};
     std::vector<ItemId> ids{ItemId("changed"), ItemId("deleted"), ItemId("new")};
 };
 
@@ -139,7 +142,7 @@ TEST(Sync, DoesNotUndoAnotherWriter) {
                     done = true;
                     commit(world, id);
                     const std::vector<ItemId> only{id};
-                    sync(world.source, world.target, world.mapping, only, limits());
+                    sync(world.source, world.target, world.settlement, world.mapping, only, limits());
                 };
                 world.run();
                 world.expect_equal();
@@ -166,7 +169,7 @@ TEST(Sync, DoesNotResurrectWhatCameAndWentMeanwhile) {
                             others_turn = true;
                             commit(world, id);
                             const std::vector<ItemId> only{id};
-                            sync(world.source, world.target, world.mapping, only, limits());
+                            sync(world.source, world.target, world.settlement, world.mapping, only, limits());
                             others_turn = false;
                         };
                         world.script.before = [&](int, const char*) {

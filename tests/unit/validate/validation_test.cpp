@@ -6,7 +6,6 @@
 #include <set>
 
 #include "migrate/feeders.h"
-#include "migrate/fixer.h"
 #include "support/memory_stores.h"
 
 namespace crossover::migrate {
@@ -91,9 +90,12 @@ struct World {
     ItemId id(int i) const { return "item" + std::to_string(1000 + i); }
 
     ValidateReport run(bool fix = false) {
-        Fixer fixer(source, target, mapping, 1ms, stop.get_token());
-        Validation validation(source, reader, mapping, limits,
-                              fix ? [&](std::span<const ItemId> ids) { fixer.fix(ids); } : Validation::Fix(),
+        std::int64_t fixed = 0;
+        const Validation::Fix fix_some = [&](std::span<const ItemId> ids) {
+            sync::sync(source, target, settlement, mapping, ids, {.write_deadline = Deadline::after(5s)});
+            fixed += static_cast<std::int64_t>(ids.size());
+        };
+        Validation validation(source, reader, mapping, limits, fix ? fix_some : Validation::Fix(),
                               stop.get_token());
         auto report = validation.run(
             [&](const std::stop_token& stopping) {
@@ -106,7 +108,7 @@ struct World {
                 }
             },
             0, on_progress);
-        report.fixed = fixer.fixed();
+        report.fixed = fixed;
         return report;
     }
 
@@ -115,6 +117,7 @@ struct World {
     sync::MediaMapping mapping = test::mapping_of(2);
     MemorySource source;
     MemoryTarget target{script};
+    test::MemorySettlement settlement{source};
     MemoryReader reader{target, script};
     Validation::Limits limits;
     FeedLimits feed{.rows = 8, .comparers = 2};

@@ -1,0 +1,105 @@
+"""What a run had sent when it was killed may reach Milvus afterwards. Whoever writes next waits that out first, in whatever phase
+either of them is: an old row must not replace a newer one."""
+
+import signal
+
+import pytest
+from conftest import wait_for
+from proxy import Proxy
+from test_migrate_embeddings import items
+
+ITEMS = 1000
+WAITS = "last writes of an earlier run"
+
+
+@pytest.fixture
+def network(env):
+    """Between a tool and Milvus; can hold back what a tool says from a given text on."""
+    host, _, port = env["MILVUS_URI"].partition("://")[2].partition(":")
+    proxy = Proxy((host, int(port)))
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture(autouse=True)
+def all_go_through(network, tool):
+    tool.env["MILVUS_URI"] = f"http://{network.address}"
+
+
+@pytest.fixture
+def change(media):
+    """Gives the first hundred items a new vector, and a title to know the write by, around any engine."""
+    media.make_ids_unique()
+    media.create(items(ITEMS))
+
+    def to(title):
+        media("MATCH (m:LABEL) WHERE m.id < 'item-000100' SET m.title = $title, m.embedding = [x IN m.embedding | -x],"
+              " m.embedding_version = m.embedding_version + 1", title=title)
+
+    return to
+
+
+def late_write_lands_when_the_next_run_waits_or_is_through(network, tool, process):
+    wait_for(lambda: process.poll() is not None or WAITS in tool.log.read_text())
+    network.release()
+
+
+def finish_and_compare(network, tool, media, milvus, *arguments):
+    process = tool.start("migrate-embeddings", "--output", "json", *arguments)
+    late_write_lands_when_the_next_run_waits_or_is_through(network, tool, process)
+    tool.finish(process)
+    assert milvus.rows() == media.rows()
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
+@pytest.mark.parametrize("phase", ["copy", "comparison"])
+def test_of_a_run_that_ended(network, change, media, milvus, tool, phase, end):
+    if phase == "comparison":
+        tool.copy()
+    change("old-change")
+    network.hold(b"old-change")
+    process = tool.start("migrate-embeddings", "--output", "json")
+    wait_for(network.held)
+    process.send_signal(end)
+    process.wait()
+    change("new-change")
+    finish_and_compare(network, tool, media, milvus)
+
+
+def test_of_a_run_before_the_one_before(network, change, media, milvus, tool):
+    change("old-change")
+    network.hold(b"old-change")
+    process = tool.start("migrate-embeddings", "--output", "json")
+    wait_for(network.held)
+    process.kill()
+    process.wait()
+    again = tool.start("migrate-embeddings", "--output", "json")
+    wait_for(lambda: WAITS in tool.log.read_text() or again.poll() is not None)
+    again.kill()
+    again.wait()
+    change("new-change")
+    finish_and_compare(network, tool, media, milvus)
+
+
+def test_of_another_checkpoint_file(network, change, media, milvus, tool):
+    change("old-change")
+    network.hold(b"old-change")
+    process = tool.start("migrate-embeddings", "--output", "json")
+    wait_for(network.held)
+    process.kill()
+    process.wait()
+    tool.checkpoint.unlink()
+    change("new-change")
+    finish_and_compare(network, tool, media, milvus)
+
+
+def test_of_a_validation_that_was_repairing(network, change, media, milvus, tool):
+    tool.copy()
+    change("old-change")
+    network.hold(b"old-change")
+    process = tool.start("validate", "--full-scan", "--fix-inconsistencies", "--output", "json")
+    wait_for(network.held)
+    process.kill()
+    process.wait()
+    change("new-change")
+    finish_and_compare(network, tool, media, milvus)
