@@ -4,11 +4,13 @@
 Uses the servers and the 150,000 items of bench/run.py (below build/bench; made where they are missing), copies them to Milvus where
 that has not been done, and measures, round by round:
 
-  - searches through the engine in `hybrid` and the same by the bare client: latency at one connection, rate at 16, and the
-    processor time that the engine takes for a request,
+  - searches through the engine in `hybrid`, the same by the bare client, and by the same endpoint written in Python
+    (search_service.py): latency at one connection, rate at 16, and the processor time that each service takes for a request,
   - searches in `hybrid`, in `neo4j_only` with Neo4j's vector index, and by exact comparison in Cypher, each with its recall@10
     against brute force,
-  - PUT at a fixed rate in `neo4j_only`, and in `dual_write` with Milvus up, answering 200 ms late, and down.
+  - PUT at a fixed rate in `neo4j_only`, and in `dual_write` with Milvus up, answering 200 ms late, and down,
+
+and then the engine's memory over as many requests as come in an hour at a hundred a second.
 
 Writes build/bench/engine-table.md and engine-results.json. Run nothing beside it.
 """
@@ -36,21 +38,20 @@ COLLECTION = "bench_media"
 QUERIES = 200
 SECONDS = 8
 INDEX = "bench_vectors"
+HOUR_OF_REQUESTS = 3600 * 100
 
 
-class Engine:
-    """One replica on the bench's media, in its own process."""
+class Service:
+    """Something that answers over HTTP, in its own process, which says where it listens."""
 
-    def __init__(self, bench, mode, **environment):
-        self.log = open(bench.options.out / "engine.log", "w+")
+    def __init__(self, bench, command, says, **environment):
+        self.log = open(bench.options.out / "service.log", "w+")
         self.process = subprocess.Popen(
-            [bench.program("recommendation-engine"), "--listen", "127.0.0.1:0", "--storage-mode", mode, "--label", bench.label,
-             "--collection", COLLECTION, "--shadow-share", "0"],
-            env={**bench.servers.environment, **environment}, stderr=self.log,
-        )  # fmt: skip
-        while not (found := re.search(r"event=listening.* address=(\S+)", self.text())):
+            command, env={**bench.servers.environment, **environment}, stdout=self.log, stderr=self.log
+        )
+        while not (found := re.search(says, self.text())):
             if self.process.poll() is not None:
-                sys.exit("error: the engine ended: " + self.text())
+                sys.exit("error: the service ended: " + self.text())
             time.sleep(0.1)
         self.address = found[1]
 
@@ -80,30 +81,35 @@ class Bench:
     def program(self, name):
         return str(ROOT / "build" / "release" / "bin" / name)
 
-    def load(self, kind, *arguments, engine=None):
+    def load(self, kind, *arguments, service=None):
         await_quiet(60)
-        cpu = engine.cpu_seconds() if engine else 0
+        cpu = service.cpu_seconds() if service else 0
         output = subprocess.check_output(
             [self.program("bench_search"), kind, "--vectors", str(self.vectors), "--dimension", str(DIMENSION),
              "--seconds", str(SECONDS), *map(str, arguments)],
             env=self.servers.environment, text=True,
         )  # fmt: skip
         result = json.loads(output)
-        if engine and result.get("requests"):
-            result["engine_cpu_ms"] = 1000 * (engine.cpu_seconds() - cpu) / result["requests"]
+        if service and result.get("requests"):
+            result["cpu_ms"] = 1000 * (service.cpu_seconds() - cpu) / result["requests"]
         return result
 
     def note(self, name, result):
         self.measured[name].append(result)
         say(f"{name}: " + ", ".join(f"{key} {value:,.2f}" for key, value in result.items() if isinstance(value, float)))
 
-    @contextlib.contextmanager
     def engine(self, mode, **environment):
-        engine = Engine(self, mode, **environment)
-        try:
-            yield engine
-        finally:
-            engine.close()
+        """One replica on the bench's media."""
+        command = [self.program("recommendation-engine"), "--listen", "127.0.0.1:0", "--storage-mode", mode, "--label", self.label,
+                   "--collection", COLLECTION, "--shadow-share", "0"]  # fmt: skip
+        return contextlib.closing(Service(self, command, r"event=listening.* address=(\S+)", **environment))
+
+    def python_service(self):
+        packages = self.options.out / "python"
+        pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", "--upgrade"]
+        subprocess.run([*pip, "--target", str(packages), "-r", str(ROOT / "bench/requirements.txt")], check=True)
+        command = [sys.executable, str(ROOT / "bench/search_service.py"), COLLECTION, str(DIMENSION), "title,genre,year"]
+        return contextlib.closing(Service(self, command, r"listening on (\S+)", PYTHONPATH=str(packages)))
 
     # -- what has to be there --
 
@@ -153,10 +159,13 @@ class Bench:
         with self.engine("hybrid") as engine:
             for connections in (1, 16):
                 bare = self.load("bare", "--collection", COLLECTION, "--connections", connections)
-                through = self.load("http", "--address", engine.address, "--connections", connections, engine=engine)
+                through = self.load("http", "--address", engine.address, "--connections", connections, service=engine)
                 self.note(f"bare_{connections}", bare)
                 self.note(f"engine_{connections}", through)
-            self.measured["hybrid"].append({**through, "recall": self.recall(engine), "memory_bytes": engine.memory_bytes()})
+        with self.python_service() as service:
+            for connections in (1, 16):
+                through = self.load("http", "--address", service.address, "--connections", connections, service=service)
+                self.note(f"python_{connections}", through)
 
     def stores(self):
         with self.engine("hybrid") as engine:
@@ -186,9 +195,36 @@ class Bench:
                     self.note(name, self.load("puts", "--address", engine.address, *rate))
         finally:
             slow.close()
-            with self.servers.neo4j() as driver:
-                driver.execute_query(f"MATCH (m:{self.label}) WHERE m.id STARTS WITH 'bench-' DETACH DELETE m")
-                driver.execute_query("MATCH (c:EmbeddingChange) DELETE c")
+            self.forget_puts()
+
+    def memory(self):
+        """Searches as fast as they come, and changes beside them: an hour's worth, in slices."""
+        with self.engine("hybrid") as engine:
+            puts = subprocess.Popen(
+                [self.program("bench_search"), "puts", "--vectors", str(self.vectors), "--dimension", str(DIMENSION), "--address",
+                 engine.address, "--rate", str(self.options.rate), "--connections", "16", "--seconds", "100000"],
+                stdout=subprocess.DEVNULL, env=self.servers.environment,
+            )  # fmt: skip
+            try:
+                self.memory_slices, requests = [], 0
+                while requests < HOUR_OF_REQUESTS:
+                    output = subprocess.check_output(
+                        [self.program("bench_search"), "http", "--vectors", str(self.vectors), "--dimension", str(DIMENSION),
+                         "--address", engine.address, "--connections", "16", "--seconds", "30"],
+                        env=self.servers.environment, text=True,
+                    )  # fmt: skip
+                    requests += json.loads(output)["requests"] + 30 * self.options.rate
+                    self.memory_slices.append({"requests": requests, "bytes": engine.memory_bytes()})
+                    say(f"{requests:,} requests, {engine.memory_bytes() / 1e6:.0f} MB")
+            finally:
+                puts.terminate()
+                puts.wait()
+        self.forget_puts()
+
+    def forget_puts(self):
+        with self.servers.neo4j() as driver:
+            driver.execute_query(f"MATCH (m:{self.label}) WHERE m.id STARTS WITH 'bench-' DETACH DELETE m")
+            driver.execute_query("MATCH (c:EmbeddingChange) DELETE c")
 
     def middle(self, name, key):
         return statistics.median(result[key] for result in self.measured[name])
@@ -205,6 +241,8 @@ class Bench:
         yield "| --- | --- | --- |"
         yield f"| search through the engine over the bare client, p95, one connection | {overhead:+.2f} ms | ≤ +1 ms |"
         yield f"| searches a second of the bare client's, 16 connections | {share:.0%} | ≥ 80% |"
+        cpu = statistics.median(a["cpu_ms"] / b["cpu_ms"] for a, b in zip(self.measured["engine_16"], self.measured["python_16"]))
+        yield f"| processor time for a search, of FastAPI's with pymilvus | {cpu:.2f} | ≤ 0.25 |"
         base = self.middle("put_neo4j_only", "p99_ms")
         for name, what in (("put_dual_up", "up"), ("put_dual_slow", "200 ms late"), ("put_dual_down", "down")):
             yield (f"| PUT p99 in `dual_write` with Milvus {what}, over `neo4j_only`, {self.options.rate}/s "
@@ -212,12 +250,15 @@ class Bench:
         hybrid = self.middle("search_hybrid", "p95_ms")
         for name, what in (("search_index", "Neo4j's vector index"), ("search_exact", "exact comparison in Cypher")):
             yield f"| `hybrid` against {what}, p95 | {self.middle(name, 'p95_ms') / hybrid:.1f} × faster | what is true |"
+        first, last = self.memory_slices[0], self.memory_slices[-1]
+        yield (f"| resident memory after {first['requests']:,} and after {last['requests']:,} requests "
+               f"| {first['bytes'] / 1e6:.0f} MB, {last['bytes'] / 1e6:.0f} MB | flat |")
         yield ""
         yield "| what | p50 | p95 | p99 | a second | recall@10 |"
         yield "| --- | --- | --- | --- | --- | --- |"
         for name, what in (
             ("bare_1", "bare client, 1 connection"), ("engine_1", "engine, 1 connection"), ("bare_16", "bare client, 16"),
-            ("engine_16", "engine, 16"), ("search_hybrid", "`hybrid`"), ("search_index", "`neo4j_only`, vector index"),
+            ("engine_16", "engine, 16"), ("python_1", "FastAPI, 1 connection"), ("python_16", "FastAPI, 16"), ("search_hybrid", "`hybrid`"), ("search_index", "`neo4j_only`, vector index"),
             ("search_exact", "`neo4j_only`, exact"), ("put_neo4j_only", "PUT, `neo4j_only`"),
             ("put_dual_up", "PUT, `dual_write`, Milvus up"), ("put_dual_slow", "PUT, `dual_write`, Milvus late"),
             ("put_dual_down", "PUT, `dual_write`, Milvus down"),
@@ -226,7 +267,8 @@ class Bench:
             yield (f"| {what} | {self.middle(name, 'p50_ms'):.2f} ms | {self.middle(name, 'p95_ms'):.2f} ms "
                    f"| {self.middle(name, 'p99_ms'):.2f} ms | {self.middle(name, 'per_second'):,.0f} | {recall} |")
         yield ""
-        yield f"Processor time of the engine for a search: {self.middle('engine_16', 'engine_cpu_ms'):.2f} ms."
+        yield (f"Processor time for a search: engine {self.middle('engine_16', 'cpu_ms'):.2f} ms, "
+               f"FastAPI {self.middle('python_16', 'cpu_ms'):.2f} ms.")
 
 
 def main():
@@ -252,8 +294,10 @@ def main():
             bench.overhead()
             bench.writes()
             bench.stores()
+        bench.memory()
         machine = describe_machine(servers)
-        (options.out / "engine-results.json").write_text(json.dumps({"machine": machine, **bench.measured}, indent=1) + "\n")
+        results = {"machine": machine, **bench.measured, "memory": bench.memory_slices}
+        (options.out / "engine-results.json").write_text(json.dumps(results, indent=1) + "\n")
         table = "\n".join(bench.table(machine)) + "\n"
         (options.out / "engine-table.md").write_text(table)
         print(table)

@@ -51,6 +51,7 @@ class Configuration {
         flags_.add(
             app_, "Storage",
             {"storage.mode", "storage.shadow_share", "storage.outbox_alarm", "storage.anti_entropy_secs"});
+        flags_.add(app_, "Cache", {"cache.secs"});
         flags_.add(app_, "Servers",
                    {"neo4j.uri", "neo4j.user", "neo4j.database", "neo4j.ca_file", "milvus.uri",
                     "milvus.database", "milvus.ca_file"});
@@ -160,6 +161,15 @@ engine::EngineConfig engine_config(const Settings& settings, sync::MediaMapping 
     config.shadow_share = settings.shadow_share;
     config.outbox_alarm_depth = settings.outbox_alarm;
     config.anti_entropy_every = std::chrono::seconds(settings.anti_entropy_secs);
+    if (settings.cache_secs > 0) {
+        if (settings.redis_url.empty()) {
+            throw Error(System::config, ErrorKind::usage,
+                        "--cache-secs needs Redis: set REDIS_URL (such as redis://:password@localhost:6379/0).");
+        }
+        config.answer_cache = {redis::parse_url(settings.redis_url),
+                               fmt::format("{}/{}", config.database, config.mapping.label),
+                               std::chrono::seconds(settings.cache_secs)};
+    }
     return config;
 }
 

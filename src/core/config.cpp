@@ -89,6 +89,8 @@ const std::vector<SettingKey>& table() {
          &S::outbox_alarm, 1, 1e12},
         {"storage.anti_entropy_secs", "", "--anti-entropy-secs", "N",
          "seconds between two looks at all ids of both stores", &S::anti_entropy_secs, 1, 1e9},
+        {"cache.secs", "", "--cache-secs", "N", "seconds that Redis keeps answers; 0 is no cache",
+         &S::cache_secs, 0, 86'400},
         {"service.listen", "LISTEN_ADDRESS", "--listen", "HOST:PORT", "where requests are answered",
          &S::listen},
         {"service.token", "SERVICE_TOKEN", "", "", "clients must bear it; required off loopback",

@@ -49,6 +49,7 @@ struct Settings {
     double shadow_share = 0.1;               ///< of answers compared in shadow_milvus, 0 to 1
     std::int64_t outbox_alarm = 100'000;     ///< entries
     std::int64_t anti_entropy_secs = 3'600;  ///< between two looks at all ids
+    std::int64_t cache_secs = 0;             ///< that answers are kept in Redis; 0 = they are not
     std::string listen = "127.0.0.1:8080";   ///< host:port
     std::string service_token;               ///< clients must bear it; empty = nobody need
     std::string tls_certificate_file;        ///< PEM chain; empty = no TLS

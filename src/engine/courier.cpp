@@ -33,6 +33,7 @@ std::size_t deliver(const SyncPorts& ports, const std::vector<neo4j::ChangeEntry
     try {
         const auto outcome = sync::sync(ports.source, ports.target, *settlement, ports.mapping, ids, limits);
         ports.breaker.succeeded();
+        ports.on_delivered();
         const std::unordered_set<ItemId> moving(outcome.still_moving.begin(), outcome.still_moving.end());
         return entries.size() -
                static_cast<std::size_t>(std::count_if(entries.begin(), entries.end(), [&](const auto& entry) {

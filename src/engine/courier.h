@@ -30,6 +30,8 @@ struct SyncPorts {
     Metrics& metrics;
     /// Until when the others count this process as living: no write to Milvus may have a later deadline.
     std::function<Deadline()> heartbeat_limit;
+    /// Called when Milvus has changed.
+    std::function<void()> on_delivered;
 };
 
 /// Syncs the ids of these entries and retires the entries, all within `limit`. Returns how many were retired;

@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <random>
-
 #include "core/error.h"
 #include "core/logging.h"
 #include "core/retry.h"
+#include "core/unique_name.h"
+#include "engine/answer_cache.h"
 #include "engine/anti_entropy.h"
 #include "engine/courier.h"
 #include "engine/mode_gate.h"
@@ -27,14 +27,11 @@ using Clock = std::chrono::steady_clock;
 namespace {
 
 constexpr int kCouriers = 2;
+/// With Bounded consistency searches may be so far behind: Milvus's default is 5 s.
+constexpr std::chrono::seconds kMilvusStaleness = 6s;
 constexpr auto kBeatTimeout = 5s;
 /// One beat may fail without making the replica unready.
 constexpr auto kFreshBeat = 2 * neo4j::Heartbeat::kEvery + kBeatTimeout;
-
-std::string new_replica_id() {
-    std::random_device random;
-    return fmt::format("engine-{:08x}{:08x}", random(), random());
-}
 
 Error milvus_away() {
     return Error(
@@ -48,7 +45,7 @@ Error milvus_away() {
 struct Engine::State {
     State(bolt::Driver& driver_in, milvus::Client* client, EngineConfig config_in)
         : config(std::move(config_in)),
-          replica(new_replica_id()),
+          replica("engine-" + unique_name().substr(0, 16)),
           driver(driver_in),
           gate(config.mode),
           heartbeat(driver, config.database, replica),
@@ -58,6 +55,7 @@ struct Engine::State {
           neo4j_searcher(driver, config.database, config.mapping),
           graph(driver, config.database, config.mapping) {
         log.prepare();
+        if (config.answer_cache) cache = std::make_unique<AnswerCache>(*config.answer_cache, metrics);
         if (client != nullptr) target = std::make_unique<Target>(*client, config.collection, config.mapping);
     }
 
@@ -79,6 +77,7 @@ struct Engine::State {
     neo4j::ViewingGraph graph;
     CircuitBreaker delivering;  ///< writes to Milvus
     CircuitBreaker searching;   ///< a Milvus that takes writes may yet be unable to search, and the reverse
+    std::unique_ptr<AnswerCache> cache;
     std::unique_ptr<Target> target;
     std::unique_ptr<Courier> courier;
     std::unique_ptr<Reconciler> reconciler;
@@ -88,8 +87,16 @@ struct Engine::State {
     std::jthread preparing;
 
     SyncPorts ports() {
-        return {
-            source, *target, log, config.mapping, delivering, metrics, [this] { return heartbeat.limit(); }};
+        return {source,
+                *target,
+                log,
+                config.mapping,
+                delivering,
+                metrics,
+                [this] { return heartbeat.limit(); },
+                [this] {
+                    if (cache) cache->invalidate(kMilvusStaleness);
+                }};
     }
 
     /// A request's writes end before the other replicas may take this one for dead.
@@ -219,7 +226,8 @@ struct Engine::State {
         return std::vector<float>(item->embedding->begin(), item->embedding->end());
     }
 
-    void deliver_later(const neo4j::Written& written) {
+    void after_change(const neo4j::Written& written) {
+        if (cache) cache->invalidate();  // and again when Milvus has it
         if (written.entry && courier) courier->accept({*written.entry, written.lease_end});
     }
 };
@@ -253,7 +261,7 @@ neo4j::Written Engine::put(const neo4j::MediaItem& item) {
     const auto passage = state_->gate.enter();
     const auto capture = captures(passage.mode()) ? neo4j::Capture::on : neo4j::Capture::off;
     auto written = state_->writer.put(item, capture, state_->write_deadline());
-    state_->deliver_later(written);
+    state_->after_change(written);
     return written;
 }
 
@@ -261,7 +269,7 @@ std::optional<neo4j::Written> Engine::erase(const ItemId& id) {
     const auto passage = state_->gate.enter();
     const auto capture = captures(passage.mode()) ? neo4j::Capture::on : neo4j::Capture::off;
     auto written = state_->writer.erase(id, capture, state_->write_deadline());
-    if (written) state_->deliver_later(*written);
+    if (written) state_->after_change(*written);
     return written;
 }
 
@@ -365,6 +373,10 @@ Status Engine::status() {
         state.metrics.error(error.system(), error.kind());
     }
     return status;
+}
+
+AnswerCache* Engine::answer_cache() {
+    return state_->cache.get();
 }
 
 Metrics& Engine::metrics() {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bolt/driver.h"
+#include "engine/answer_cache.h"
 #include "engine/metrics.h"
 #include "engine/recommender.h"
 #include "engine/storage_mode.h"
@@ -28,6 +29,7 @@ struct EngineConfig {
     std::int64_t outbox_alarm_depth = 100'000;
     /// Between two looks at all ids and versions of both stores (DESIGN section 4, rule 7).
     std::chrono::seconds anti_entropy_every{3'600};
+    std::optional<AnswerCache::Config> answer_cache = {};
     std::chrono::milliseconds write_timeout{10'000};
     std::chrono::milliseconds neo4j_timeout{10'000};  ///< of a search or look-up
     std::chrono::milliseconds milvus_timeout{2'000};
@@ -84,6 +86,8 @@ class Engine {
 
     Readiness readiness();
     Status status();
+    /// Null where answers are not to be kept.
+    AnswerCache* answer_cache();
     Metrics& metrics();
     const sync::MediaMapping& mapping() const;
 

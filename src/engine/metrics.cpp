@@ -61,6 +61,10 @@ struct Metrics::State {
     Histogram& scores = family(prometheus::BuildHistogram(), registry, "crossover_shadow_score_difference",
                                "Greatest difference of scores, of items that both stores found.")
                             .Add({}, kScores);
+    prometheus::Family<Counter>& cached = prometheus::BuildCounter()
+                                              .Name("crossover_cache_total")
+                                              .Help("Answers looked for in Redis, by result")
+                                              .Register(registry);
     Counter& skipped = family(prometheus::BuildCounter(), registry, "crossover_shadow_skipped_total",
                               "Comparisons that were due and not made: too many, or Neo4j failed.")
                            .Add({});
@@ -124,6 +128,10 @@ void Metrics::compared(const search::Agreement& agreement) {
 
 void Metrics::comparison_skipped() {
     state_->skipped.Increment();
+}
+
+void Metrics::cache(std::string_view result) {
+    state_->cached.Add({{"result", std::string(result)}}).Increment();
 }
 
 void Metrics::outbox(std::int64_t entries, double oldest_seconds) {

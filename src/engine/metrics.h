@@ -31,6 +31,8 @@ class Metrics {
     void error(System system, ErrorKind kind);
     void compared(const search::Agreement& agreement);
     void comparison_skipped();
+    /// "hit", "miss", or "unavailable" (Redis was not asked, or did not answer).
+    void cache(std::string_view result);
     void outbox(std::int64_t entries, double oldest_seconds);
     void storage_mode(StorageMode mode);
     void milvus_up(bool up);

@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <hiredis/hiredis.h>
 #include <libpq-fe.h>
 
 #include <boost/url.hpp>
@@ -10,6 +9,7 @@
 #include "core/text.h"
 #include "migrate/preflight.h"
 #include "milvus/client.h"
+#include "redis/connection.h"
 
 namespace crossover::migrate {
 namespace {
@@ -84,39 +84,6 @@ std::vector<int> numbers_of(const std::string& version) {
         at = stop + 1;
     }
     return numbers;
-}
-
-struct RedisTarget {
-    std::string host, user, password;
-    int port = 6379;
-};
-
-RedisTarget parse_redis_url(const std::string& url) {
-    const auto parsed = boost::urls::parse_uri(url);
-    if (!parsed || (parsed->scheme() != "redis" && parsed->scheme() != "rediss") || parsed->host().empty()) {
-        throw Error(System::redis, ErrorKind::usage,
-                    "REDIS_URL must look like redis://:password@host:6379/0.");
-    }
-    if (parsed->scheme() == "rediss") {
-        throw Error(
-            System::redis, ErrorKind::usage,
-            "REDIS_URL asks for TLS (rediss), which is not supported: put a TLS tunnel before Redis, or use "
-            "redis:// within a private network.");
-    }
-    RedisTarget target;
-    target.host = parsed->host_address();
-    if (parsed->has_port()) target.port = parsed->port_number();
-    target.user = parsed->user();
-    target.password = parsed->password();
-    return target;
-}
-
-using RedisReply = std::unique_ptr<redisReply, decltype(&freeReplyObject)>;
-
-RedisReply redis_call(redisContext* context, std::vector<const char*> words) {
-    auto* reply = static_cast<redisReply*>(
-        redisCommandArgv(context, static_cast<int>(words.size()), words.data(), nullptr));
-    return {reply, freeReplyObject};
 }
 
 }  // namespace
@@ -201,47 +168,18 @@ ServerState check_postgres(const std::string& url) {
 
 ServerState check_redis(const std::string& url) {
     auto state = begin(System::redis, redacted(url));
-    RedisTarget target;
+    std::string info;
     try {
-        target = parse_redis_url(url);
+        redis::Connection connection(redis::parse_url(url), std::chrono::seconds(kSeconds));
+        info = connection.call({"INFO", "server"}).text.value_or("");
     } catch (const Error& error) {
-        fail(state, error.kind(), error.what());
+        const char* advice = error.kind() == ErrorKind::usage ? ""
+                             : error.kind() == ErrorKind::authentication
+                                 ? " Check user and password in REDIS_URL."
+                                 : " Check that it runs and that REDIS_URL names it.";
+        fail(state, error.kind(), fmt::format("{}{}", error.what(), advice));
         return state;
     }
-    const timeval timeout{kSeconds, 0};
-    const std::unique_ptr<redisContext, decltype(&redisFree)> context(
-        redisConnectWithTimeout(target.host.c_str(), target.port, timeout), redisFree);
-    const auto unreachable = [&](const char* why) {
-        fail(state, ErrorKind::unreachable,
-             fmt::format("Redis at {} can't be reached: {}. Check that it runs and that REDIS_URL names it.",
-                         state.address, first_line(why)));
-        return state;
-    };
-    if (!context) return unreachable("out of memory");
-    if (context->err != 0) return unreachable(context->errstr);
-    redisSetTimeout(context.get(), timeout);
-    if (!target.password.empty()) {
-        std::vector<const char*> words{"AUTH"};
-        if (!target.user.empty()) words.push_back(target.user.c_str());
-        words.push_back(target.password.c_str());
-        const auto reply = redis_call(context.get(), words);
-        if (!reply) return unreachable(context->errstr);
-        if (reply->type == REDIS_REPLY_ERROR) {
-            fail(state, ErrorKind::authentication,
-                 fmt::format("Redis at {} refused the password: {}. Check REDIS_URL.", state.address,
-                             first_line(reply->str)));
-            return state;
-        }
-    }
-    const auto reply = redis_call(context.get(), {"INFO", "server"});
-    if (!reply) return unreachable(context->errstr);
-    if (reply->type == REDIS_REPLY_ERROR) {
-        fail(state, ErrorKind::authentication,
-             fmt::format("Redis at {} refused INFO: {}. Check user and password in REDIS_URL.", state.address,
-                         first_line(reply->str)));
-        return state;
-    }
-    const std::string info(reply->str == nullptr ? "" : reply->str, reply->len);
     const std::string key = "redis_version:";
     const auto at = info.find(key);
     if (at == std::string::npos) {

@@ -1,11 +1,9 @@
 #include "neo4j/change_log.h"
 
-#include <fmt/format.h>
-
-#include <random>
 #include <unordered_map>
 
 #include "core/error.h"
+#include "core/unique_name.h"
 #include "neo4j/cypher.h"
 #include "neo4j/read_session.h"
 
@@ -136,11 +134,6 @@ ChangeLog::Depth ChangeLog::depth(Deadline deadline) {
     auto session = read_session(driver_, database_, deadline);
     const auto row = session.run(kDepth).single();
     return {integer_of(row[0]), static_cast<double>(integer_of(row[1])) / 1000};
-}
-
-std::string unique_name() {
-    thread_local std::mt19937_64 random{std::random_device{}()};
-    return fmt::format("{:016x}{:016x}", random(), random());
 }
 
 }  // namespace crossover::neo4j

@@ -66,7 +66,4 @@ class ChangeLog {
     const MediaQueries queries_;
 };
 
-/// For a key or an owner: never given before.
-std::string unique_name();
-
 }  // namespace crossover::neo4j

@@ -9,12 +9,12 @@
 #include <exception>
 #include <fstream>
 #include <mutex>
-#include <random>
 #include <sstream>
 #include <thread>
 
 #include "core/error.h"
 #include "core/retry.h"
+#include "core/unique_name.h"
 #include "neo4j/cypher.h"
 
 namespace crossover::neo4j {
@@ -54,11 +54,6 @@ std::string machine() {
 std::string host_name() {
     std::array<char, 256> name{};
     return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown host";
-}
-
-std::string new_owner() {
-    std::random_device random;
-    return fmt::format("{:08x}{:08x}{:08x}", random(), random(), random());
 }
 
 struct Holder {
@@ -109,7 +104,7 @@ struct Lease::State {
         : driver(driver_in),
           database(std::move(database_in)),
           name(std::move(name_in)),
-          owner(new_owner()),
+          owner(unique_name()),
           longest_write(longest_write_in) {}
 
     bolt::Driver& driver;

@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "core/error.h"
+#include "core/unique_name.h"
 #include "neo4j/cypher.h"
 #include "neo4j/read_session.h"
 

@@ -65,6 +65,35 @@ http::Router::Handler guarded(bool writes, Handler handler) {
     };
 }
 
+/// What the answer to a request depends on, beside the data.
+std::string identity_of(std::string_view route, const Request& request, engine::StorageMode mode) {
+    nlohmann::json parts = {route, to_string(mode), request.body};
+    for (const auto& [name, value] : request.parameters) parts.push_back({name, value});
+    for (const auto& [name, value] : request.query) parts.push_back({name, value});
+    return parts.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+/// Handlers whose answers may be kept; says in a header whether one was.
+http::Router::Handler kept(engine::Engine& engine, std::string_view route, http::Router::Handler handler) {
+    return [=, &engine](const Request& request) -> Response {
+        auto* const cache = engine.answer_cache();
+        if (cache == nullptr) return handler(request);
+        const auto identity = identity_of(route, request, engine.mode());
+        auto found = cache->find(identity);
+        if (found.answer) {
+            auto response = json_response(200, *std::move(found.answer));
+            response.headers.emplace_back("X-Cache", "hit");
+            return response;
+        }
+        auto response = handler(request);
+        if (response.status == 200) {
+            cache->keep(identity, response.body, found.generation);
+            response.headers.emplace_back("X-Cache", "miss");
+        }
+        return response;
+    };
+}
+
 Response no_such_item() {
     return problem(404, "There is no such item.");
 }
@@ -100,24 +129,27 @@ http::Router make_api(engine::Engine& engine, std::function<std::string()> mode_
     router.add("DELETE /v1/media/{id}", guarded(true, [&engine, id_of](const Request& request) {
                    return engine.erase(id_of(request)) ? Response{204, {}, {}, {}} : no_such_item();
                }));
-    router.add("GET /v1/media/{id}/similar", guarded(false, [&engine, id_of](const Request& request) {
-                   const auto k = request.query_value("k");
-                   const auto filter = request.query_value("filter");
-                   const auto answer =
-                       engine.similar(id_of(request), k ? read_k(*k) : 10,
-                                      filter ? read_filter(*filter, engine.mapping()) : search::Filter{});
-                   if (!answer) return problem(404, "There is no such item, or it has no embedding.");
-                   return json_response(200, to_json(*answer, engine.mapping()));
-               }));
-    router.add("POST /v1/search", guarded(false, [&engine](const Request& request) {
-                   const auto wanted = read_search(request.body, engine.mapping());
-                   const auto answer = engine.search({wanted.vector, wanted.k, wanted.filter});
-                   return json_response(200, to_json(answer, engine.mapping()));
-               }));
-    router.add("POST /v1/recommendations", guarded(false, [&engine](const Request& request) {
-                   const auto wanted = read_recommendation(request.body, engine.mapping());
-                   return json_response(200, to_json(engine.recommend(wanted), engine.mapping()));
-               }));
+    const auto add_kept = [&](std::string_view route, http::Router::Handler handler) {
+        router.add(route, kept(engine, route, std::move(handler)));
+    };
+    add_kept("GET /v1/media/{id}/similar", guarded(false, [&engine, id_of](const Request& request) {
+                 const auto k = request.query_value("k");
+                 const auto filter = request.query_value("filter");
+                 const auto answer =
+                     engine.similar(id_of(request), k ? read_k(*k) : 10,
+                                    filter ? read_filter(*filter, engine.mapping()) : search::Filter{});
+                 if (!answer) return problem(404, "There is no such item, or it has no embedding.");
+                 return json_response(200, to_json(*answer, engine.mapping()));
+             }));
+    add_kept("POST /v1/search", guarded(false, [&engine](const Request& request) {
+                 const auto wanted = read_search(request.body, engine.mapping());
+                 const auto answer = engine.search({wanted.vector, wanted.k, wanted.filter});
+                 return json_response(200, to_json(answer, engine.mapping()));
+             }));
+    add_kept("POST /v1/recommendations", guarded(false, [&engine](const Request& request) {
+                 const auto wanted = read_recommendation(request.body, engine.mapping());
+                 return json_response(200, to_json(engine.recommend(wanted), engine.mapping()));
+             }));
     router.add("GET /status", guarded(false, [&engine, mode_from](const Request&) {
                    return json_response(200, to_json(engine.status(), mode_from()));
                }));

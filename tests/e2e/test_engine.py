@@ -4,6 +4,7 @@ import math
 import os
 import random
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -389,7 +390,92 @@ def test_a_copy_is_refused_while_a_replica_does_not_capture(start, films, media,
     tool.copy()
 
 
+# -- answers kept in Redis --
+
+
+def kept(answer):
+    assert answer.status == 200, answer
+    return answer.headers.get("X-Cache")
+
+
+def test_answers_are_kept_until_something_changes(start, films, media, milvus, tool):
+    tool.what[-1] = "title,year"
+    tool.copy()
+    one, other = (start("hybrid", "--cache-secs", 60) for _ in range(2))
+    wait_for(lambda: one.request("GET", "/readyz").status == 200)
+    wanted = vector(5003)
+    first = one.search(wanted, k=5)
+    assert kept(first) == "miss"
+    assert kept(one.search(wanted, k=5)) == kept(other.search(wanted, k=5)) == "hit", "replicas share them"
+    assert other.search(wanted, k=5).json == first.json
+    assert kept(one.search(wanted, k=6)) == "miss", "another question"
+    # Whoever changes something, and whatever: what is found afterwards is new.
+    assert one.put("the-one", title="The One", year=1999, embedding=wanted).status == 201
+    settled(media)
+    found = wait_for(lambda: (answer := other.search(wanted, k=5)).json["results"][0]["id"] == "the-one" and answer)
+    assert found.json["results"][0]["score"] == pytest.approx(1)
+    wait_for(lambda: kept(other.request("GET", "/v1/media/film-000/similar?k=3")) == "hit")
+    assert kept(one.request("GET", "/v1/media/film-000/similar?k=3")) == "hit"
+    assert other.delete("the-one").status == 204
+    settled(media)
+    wait_for(lambda: one.search(wanted, k=5).json["results"] == first.json["results"])
+    assert other.metric('crossover_cache_total{result="hit"}') >= 2
+
+
+def test_without_redis_it_works_uncached(start, films):
+    engine = start("neo4j_only", "--cache-secs", 60, REDIS_URL="redis://127.0.0.1:1/0")
+    for _ in range(6):
+        assert kept(engine.search(vector(1), k=3)) == "miss"
+        assert engine.put("film-000", title="t", year=1, embedding=vector(2)).status == 200
+    assert engine.metric('crossover_cache_total{result="unavailable"}') == 6
+
+
 # -- as a service --
+
+
+def test_a_copy_notices_an_engine_that_did_not_capture_meanwhile(start, films, media, milvus, tool):
+    tool.what[-1] = "title,year"
+    media.create([{"id": f"more-{n:04}", "title": "more", "year": n, "embedding": vector(n)} for n in range(3000)])
+    copy = tool.start("migrate-embeddings", "--output", "json", "--batch-size", "100", "--rate-limit", "600")
+    tool.wait_until_copied(copy, 200)
+    engine = start("neo4j_only")
+    assert engine.put("film-000", title="uncaptured", year=1, embedding=vector(5000)).status == 200
+    engine.close()
+    tool.finish(copy)
+    assert tool.progress()["epoch"] == media("MATCH (e:CaptureEpoch) RETURN e.number AS n")[0]["n"]
+    assert both(media, milvus)["film-000"][2:] == ("uncaptured", 1)
+
+
+def test_what_nobody_spoke_of_is_found_by_a_scan(start, films, media, milvus, tool):
+    """Changed, deleted and created around the engine, and a row that nobody ever had."""
+    tool.what[-1] = "title,year"
+    tool.copy()
+    media("MATCH (m:LABEL {id: 'film-001'}) SET m.title = 'around', m.embedding_version = 7")
+    media("MATCH (m:LABEL {id: 'film-002'}) DELETE m")
+    media.create([{"id": "new", "title": "new", "year": 1, "embedding": vector(7), "embedding_version": 3}])
+    milvus.upsert([{"id": "ghost", "embedding": vector(8), "embedding_version": 1, "title": "ghost", "year": 1}])
+    engine = start("dual_write", "--anti-entropy-secs", 1)
+    wait_for(lambda: engine.metric("crossover_repaired_total") >= 4)
+    settled(media)
+    assert both(media, milvus)["film-001"][2] == "around"
+    assert "event=anti_entropy" in engine.log()
+
+
+def test_a_client_that_dawdles_is_sent_away_and_holds_up_nobody(start, films):
+    engine = start("neo4j_only")
+    host, _, port = engine.address.rpartition(":")
+    slow = [socket.create_connection((host, int(port))) for _ in range(20)]
+    for n, connection in enumerate(slow):
+        connection.sendall([b"POST /v1/search HT", b"POST /v1/search HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n{"][n % 2])
+    assert engine.search(vector(1), k=3).status == 200
+    for connection in slow:
+        connection.settimeout(60)
+        rest = b""
+        while part := connection.recv(4096):
+            rest += part
+        assert rest == b"" or b" 408 " in rest.split(b"\r\n")[0], rest
+        connection.close()
+    assert engine.search(vector(1), k=3).status == 200
 
 
 def test_sigterm_ends_it_cleanly_with_requests_under_way(start, films):

@@ -1,0 +1,106 @@
+#include "engine/answer_cache.h"
+
+#include <fmt/format.h>
+#include <openssl/sha.h>
+
+#include <array>
+
+#include "core/error.h"
+#include "core/unique_name.h"
+
+namespace crossover::engine {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A cache that takes longer is none.
+constexpr std::chrono::milliseconds kTimeout = 100ms;
+constexpr std::size_t kMostIdle = 64;
+/// Between the generation and the answer; a generation has none.
+constexpr char kSeparator = '|';
+
+}  // namespace
+
+AnswerCache::AnswerCache(Config config, Metrics& metrics)
+    : config_(std::move(config)),
+      generation_key_("crossover:generation:" + config_.scope),
+      settling_key_("crossover:settling:" + config_.scope),
+      metrics_(metrics) {}
+
+AnswerCache::~AnswerCache() = default;
+
+template <class Work>
+bool AnswerCache::with_redis(Work&& work) {
+    if (!breaker_.admits()) return false;
+    try {
+        std::unique_ptr<redis::Connection> connection;
+        {
+            std::lock_guard lock(mutex_);
+            if (!idle_.empty()) {
+                connection = std::move(idle_.back());
+                idle_.pop_back();
+            }
+        }
+        if (!connection) connection = std::make_unique<redis::Connection>(config_.address, kTimeout);
+        work(*connection);
+        breaker_.succeeded();
+        std::lock_guard lock(mutex_);
+        if (idle_.size() < kMostIdle) idle_.push_back(std::move(connection));
+        return true;
+    } catch (const Error& error) {
+        metrics_.error(error.system(), error.kind());
+        breaker_.failed();
+        return false;
+    }
+}
+
+std::string AnswerCache::key_of(std::string_view request) const {
+    std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+    SHA256(reinterpret_cast<const unsigned char*>(request.data()), request.size(), digest.data());
+    std::string key = fmt::format("crossover:answer:{}:", config_.scope);
+    for (const unsigned char byte : digest) key += fmt::format("{:02x}", byte);
+    return key;
+}
+
+AnswerCache::Found AnswerCache::find(std::string_view request) {
+    Found found;
+    const bool asked = with_redis([&](redis::Connection& connection) {
+        const auto reply = connection.call({"MGET", generation_key_, settling_key_, key_of(request)});
+        const auto generation = reply.elements.at(0).text;
+        if (!generation) {
+            // The first to come, or Redis lost it: a new one, since an old one might speak for old answers.
+            found.generation = unique_name();
+            if (!connection.call({"SET", generation_key_, found.generation, "NX"}).text)
+                found.generation.clear();
+            return;
+        }
+        if (reply.elements.at(1).text) return;
+        found.generation = *generation;
+        const auto& kept = reply.elements.at(2).text;
+        if (kept && kept->starts_with(*generation + kSeparator)) {
+            found.answer = kept->substr(generation->size() + 1);
+        }
+    });
+    metrics_.cache(!asked ? "unavailable" : found.answer ? "hit" : "miss");
+    return found;
+}
+
+void AnswerCache::keep(std::string_view request, std::string_view answer, const std::string& generation) {
+    if (generation.empty()) return;
+    with_redis([&](redis::Connection& connection) {
+        connection.call({"SET", key_of(request), generation + kSeparator + std::string(answer), "EX",
+                         std::to_string(config_.keep.count())});
+    });
+}
+
+void AnswerCache::invalidate(std::chrono::seconds settling) {
+    with_redis([&](redis::Connection& connection) {
+        if (settling.count() > 0) {
+            connection.call({"SET", settling_key_, "1", "EX", std::to_string(settling.count())});
+        }
+        connection.call({"SET", generation_key_, unique_name()});
+    });
+}
+
+}  // namespace crossover::engine
