@@ -161,13 +161,14 @@ engine::EngineConfig engine_config(const Settings& settings, sync::MediaMapping 
     config.shadow_share = settings.shadow_share;
     config.outbox_alarm_depth = settings.outbox_alarm;
     config.anti_entropy_every = std::chrono::seconds(settings.anti_entropy_secs);
+    if (!settings.redis_url.empty()) config.redis = redis::parse_url(settings.redis_url);
     if (settings.cache_secs > 0) {
-        if (settings.redis_url.empty()) {
-            throw Error(System::config, ErrorKind::usage,
-                        "--cache-secs needs Redis: set REDIS_URL (such as redis://:password@localhost:6379/0).");
+        if (!config.redis) {
+            throw Error(
+                System::config, ErrorKind::usage,
+                "--cache-secs needs Redis: set REDIS_URL (such as redis://:password@localhost:6379/0).");
         }
-        config.answer_cache = {redis::parse_url(settings.redis_url),
-                               fmt::format("{}/{}", config.database, config.mapping.label),
+        config.answer_cache = {fmt::format("{}/{}", config.database, config.mapping.label),
                                std::chrono::seconds(settings.cache_secs)};
     }
     return config;

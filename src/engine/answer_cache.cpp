@@ -5,7 +5,6 @@
 
 #include <array>
 
-#include "core/error.h"
 #include "core/unique_name.h"
 
 namespace crossover::engine {
@@ -14,46 +13,17 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// A cache that takes longer is none.
-constexpr std::chrono::milliseconds kTimeout = 100ms;
-constexpr std::size_t kMostIdle = 64;
 /// Between the generation and the answer; a generation has none.
 constexpr char kSeparator = '|';
 
 }  // namespace
 
-AnswerCache::AnswerCache(Config config, Metrics& metrics)
+AnswerCache::AnswerCache(Config config, RedisAside& redis, Metrics& metrics)
     : config_(std::move(config)),
       generation_key_("crossover:generation:" + config_.scope),
       settling_key_("crossover:settling:" + config_.scope),
+      redis_(redis),
       metrics_(metrics) {}
-
-AnswerCache::~AnswerCache() = default;
-
-template <class Work>
-bool AnswerCache::with_redis(Work&& work) {
-    if (!breaker_.admits()) return false;
-    try {
-        std::unique_ptr<redis::Connection> connection;
-        {
-            std::lock_guard lock(mutex_);
-            if (!idle_.empty()) {
-                connection = std::move(idle_.back());
-                idle_.pop_back();
-            }
-        }
-        if (!connection) connection = std::make_unique<redis::Connection>(config_.address, kTimeout);
-        work(*connection);
-        breaker_.succeeded();
-        std::lock_guard lock(mutex_);
-        if (idle_.size() < kMostIdle) idle_.push_back(std::move(connection));
-        return true;
-    } catch (const Error& error) {
-        metrics_.error(error.system(), error.kind());
-        breaker_.failed();
-        return false;
-    }
-}
 
 std::string AnswerCache::key_of(std::string_view request) const {
     std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
@@ -65,7 +35,7 @@ std::string AnswerCache::key_of(std::string_view request) const {
 
 AnswerCache::Found AnswerCache::find(std::string_view request) {
     Found found;
-    const bool asked = with_redis([&](redis::Connection& connection) {
+    const bool asked = redis_.ask([&](redis::Connection& connection) {
         const auto reply = connection.call({"MGET", generation_key_, settling_key_, key_of(request)});
         const auto generation = reply.elements.at(0).text;
         if (!generation) {
@@ -88,14 +58,14 @@ AnswerCache::Found AnswerCache::find(std::string_view request) {
 
 void AnswerCache::keep(std::string_view request, std::string_view answer, const std::string& generation) {
     if (generation.empty()) return;
-    with_redis([&](redis::Connection& connection) {
+    redis_.ask([&](redis::Connection& connection) {
         connection.call({"SET", key_of(request), generation + kSeparator + std::string(answer), "EX",
                          std::to_string(config_.keep.count())});
     });
 }
 
 void AnswerCache::invalidate(std::chrono::seconds settling) {
-    with_redis([&](redis::Connection& connection) {
+    redis_.ask([&](redis::Connection& connection) {
         if (settling.count() > 0) {
             connection.call({"SET", settling_key_, "1", "EX", std::to_string(settling.count())});
         }

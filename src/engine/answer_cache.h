@@ -1,16 +1,12 @@
 #pragma once
 
 #include <chrono>
-#include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "engine/circuit_breaker.h"
 #include "engine/metrics.h"
-#include "redis/connection.h"
+#include "engine/redis_aside.h"
 
 namespace crossover::engine {
 
@@ -21,13 +17,11 @@ namespace crossover::engine {
 class AnswerCache {
   public:
     struct Config {
-        redis::Address address;
         std::string scope;  ///< of the data: replicas with the same one share their answers
         std::chrono::seconds keep{30};
     };
 
-    AnswerCache(Config config, Metrics& metrics);
-    ~AnswerCache();
+    AnswerCache(Config config, RedisAside& redis, Metrics& metrics);
 
     struct Found {
         std::optional<std::string> answer;
@@ -41,18 +35,13 @@ class AnswerCache {
     void invalidate(std::chrono::seconds settling = std::chrono::seconds(0));
 
   private:
-    /// Runs `work(connection)`; false where Redis can't be asked.
-    template <class Work>
-    bool with_redis(Work&& work);
     std::string key_of(std::string_view request) const;
 
     const Config config_;
     const std::string generation_key_;
     const std::string settling_key_;
+    RedisAside& redis_;
     Metrics& metrics_;
-    CircuitBreaker breaker_;
-    std::mutex mutex_;
-    std::vector<std::unique_ptr<redis::Connection>> idle_;
 };
 
 }  // namespace crossover::engine

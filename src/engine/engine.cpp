@@ -10,6 +10,7 @@
 #include "engine/anti_entropy.h"
 #include "engine/courier.h"
 #include "engine/mode_gate.h"
+#include "engine/policies.h"
 #include "engine/reconciler.h"
 #include "engine/shadow.h"
 #include "engine/target.h"
@@ -55,7 +56,13 @@ struct Engine::State {
           neo4j_searcher(driver, config.database, config.mapping),
           graph(driver, config.database, config.mapping) {
         log.prepare();
-        if (config.answer_cache) cache = std::make_unique<AnswerCache>(*config.answer_cache, metrics);
+        if (config.redis) {
+            redis = std::make_unique<RedisAside>(*config.redis, metrics);
+            policies = std::make_unique<Policies>(*redis);
+            if (config.answer_cache) {
+                cache = std::make_unique<AnswerCache>(*config.answer_cache, *redis, metrics);
+            }
+        }
         if (client != nullptr) target = std::make_unique<Target>(*client, config.collection, config.mapping);
     }
 
@@ -77,6 +84,8 @@ struct Engine::State {
     neo4j::ViewingGraph graph;
     CircuitBreaker delivering;  ///< writes to Milvus
     CircuitBreaker searching;   ///< a Milvus that takes writes may yet be unable to search, and the reverse
+    std::unique_ptr<RedisAside> redis;
+    std::unique_ptr<Policies> policies;
     std::unique_ptr<AnswerCache> cache;
     std::unique_ptr<Target> target;
     std::unique_ptr<Courier> courier;
@@ -302,8 +311,11 @@ Recommended Engine::recommend(const RecommendationRequest& request) {
                                      return std::pair(answer.source, std::move(answer.neighbours));
                                  },
                                  [&](const ItemId& id) { return state.vector_of(id, passage.mode()); }};
-    return engine::recommend(ports, state.config.mapping, request, Weights{},
-                             Deadline::after(state.config.neo4j_timeout));
+    const auto policy = state.policies ? state.policies->of(request.user) : std::nullopt;
+    auto recommended = engine::recommend(ports, state.config.mapping, request, policy.value_or(Weights{}),
+                                         Deadline::after(state.config.neo4j_timeout));
+    recommended.users_policy = policy.has_value();
+    return recommended;
 }
 
 StorageMode Engine::mode() const {

@@ -29,7 +29,8 @@ struct EngineConfig {
     std::int64_t outbox_alarm_depth = 100'000;
     /// Between two looks at all ids and versions of both stores (DESIGN section 4, rule 7).
     std::chrono::seconds anti_entropy_every{3'600};
-    std::optional<AnswerCache::Config> answer_cache = {};
+    std::optional<redis::Address> redis = {};              ///< of policies and kept answers
+    std::optional<AnswerCache::Config> answer_cache = {};  ///< needs `redis`
     std::chrono::milliseconds write_timeout{10'000};
     std::chrono::milliseconds neo4j_timeout{10'000};  ///< of a search or look-up
     std::chrono::milliseconds milvus_timeout{2'000};

@@ -50,6 +50,7 @@ struct Recommended {
     std::string_view strategy;
     std::string_view source;  ///< of the vector candidates, "milvus" or "neo4j"; empty where there are none
     std::vector<Recommendation> items;
+    bool users_policy = false;  ///< the user's own weights, not the default ones
 };
 
 /// What the recommender asks; all may be called from several threads and throw crossover::Error.

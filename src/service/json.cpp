@@ -349,7 +349,9 @@ std::string to_json(const engine::Recommended& recommended, const sync::MediaMap
         object["reason"] = item.reason;
         results.push_back(std::move(object));
     }
-    json answer = {{"strategy", recommended.strategy}, {"results", std::move(results)}};
+    json answer = {{"strategy", recommended.strategy},
+                   {"policy", recommended.users_policy ? "user" : "default"},
+                   {"results", std::move(results)}};
     if (!recommended.source.empty()) answer["source"] = recommended.source;
     return dump(answer);
 }

@@ -1,6 +1,9 @@
 """Recommendations on a small graph whose right answers can be told by hand."""
 
+import json
+
 import pytest
+import redis
 from conftest import wait_for
 from test_engine import DIMENSION, engine_path, start, vector  # noqa: F401 (fixtures)
 
@@ -85,6 +88,24 @@ def test_a_film_to_which_several_ways_lead_comes_first(start, people):  # noqa: 
     assert scores == sorted(scores, reverse=True)
     assert set(ids(answer)) == {"war-2", "war-3", "odd-1"}
     assert ids(ask(start("neo4j_only"), user, filter={"year": {"gte": 2002}})) == ["odd-1", "war-3"]
+
+
+def test_a_users_policy_weighs_the_ways(start, env, people):  # noqa: F811
+    user = people("me", war_1=5, war_2=5)
+    people("twin", war_1=5, war_2=5, odd_2=5)
+    engine = start("neo4j_only")
+    before = ask(engine, user, strategy="graph")
+    assert before["policy"] == "default" and ids(before)[0] == "odd-2"
+    with redis.Redis.from_url(env["REDIS_URL"]) as store:
+        try:
+            store.set(f"rl:policy:{user}", json.dumps({"co_watched": 0, "same_genre": 10}))
+            weighed = ask(engine, user, strategy="graph")
+            assert weighed["policy"] == "user" and ids(weighed)[0] == "war-3"
+            assert weighed["results"][0]["reason"] == "You like War"
+            store.set(f"rl:policy:{user}", b"\x80\x04 weights of another kind")
+            assert ask(engine, user, strategy="graph") == before
+        finally:
+            store.delete(f"rl:policy:{user}")
 
 
 def test_in_hybrid_mode_the_vectors_come_from_milvus(start, people, media, milvus, tool):  # noqa: F811
