@@ -55,10 +55,17 @@ bool copy_done, outsider_done, scan_done;
 
 #ifdef CLUSTER
 bool moved;
-byte old_version[IDS], old_value[IDS];
-#define LOOK_AT_VERSION(to, id) if :: to = version[id] :: moved -> to = old_version[id] fi
+byte old_version[IDS], old_value[IDS], old_changes[IDS];
+#define BOOKMARK byte seen;
+#define LOOK_AT_VERSION(to, id) \
+  if :: atomic { true -> to = version[id]; seen = changes[id] } :: atomic { moved -> to = old_version[id]; seen = 0 } fi
+#ifdef NO_BOOKMARK
 #define LOOK_AT_VALUE(to, id) if :: to = value[id] :: moved -> to = old_value[id] fi
 #else
+#define LOOK_AT_VALUE(to, id) if :: to = value[id] :: moved && seen <= old_changes[id] -> to = old_value[id] fi
+#endif
+#else
+#define BOOKMARK
 #define LOOK_AT_VERSION(to, id) to = version[id]
 #define LOOK_AT_VALUE(to, id) to = value[id]
 #endif
@@ -111,7 +118,7 @@ end:
 #endif
 #endif
 #ifdef CLUSTER
-  :: atomic { !moved -> moved = true; old_version[0] = version[0]; old_value[0] = value[0] }
+  :: atomic { !moved -> moved = true; old_version[0] = version[0]; old_value[0] = value[0]; old_changes[0] = changes[0] }
 #endif
   :: false
   od
@@ -167,6 +174,7 @@ inline settle(e, who, id, ver, may_fail) {
 
 proctype Writer(byte e) {
   byte id, ver, val;
+  BOOKMARK
 #ifdef NO_LOCK
   byte before = version[0];
 #endif
@@ -222,6 +230,7 @@ settled:
 
 proctype Reconciler(byte me) {
   byte e, id, ver, val;
+  BOOKMARK
 end:
   do
   :: CLAIM(0) -> break
@@ -270,6 +279,7 @@ inline wait_out(id) {
 proctype Backfill() {
   byte id, ver, val, row;
   bool sweeping;
+  BOOKMARK
 start:
   atomic { id = 0; ver = 0; val = 0; row = 0; sweeping = false };
 next_id:
@@ -359,11 +369,13 @@ proctype Outsider() {
   }
 }
 
+/* One look at any time, one when the outside writer is done. */
 proctype AntiEntropy() {
   byte row, ver, val;
   bool last;
+  BOOKMARK
+  if :: skip :: outsider_done -> last = true fi;
 look:
-  last = outsider_done;
   row = milvus[0];
   ver = version[0];
   if
@@ -372,18 +384,22 @@ look:
 again:
      read(0, ver, val);
      if
-     :: ACKNOWLEDGED(0, ver, val)
-     :: atomic { phase[SCAN_ENTRY] == 0 -> ON_ITS_WAY(SCAN_ENTRY, ver, val) }; goto look /* it dies; another begins */
-     fi;
-     if :: version[0] != ver -> goto again :: version[0] == ver fi
-#else
-     /* An entry that nobody holds, for a reconciler. */
+     :: ACKNOWLEDGED(0, ver, val);
+        if :: version[0] != ver -> goto again :: version[0] == ver fi
+     :: atomic { phase[SCAN_ENTRY] == 0 -> ON_ITS_WAY(SCAN_ENTRY, ver, val) } /* it dies; another scan begins */
+     fi
+#elif defined(SCAN_MERGES)
      atomic { if :: !entry[SCAN_ENTRY] -> make_entry(SCAN_ENTRY, COURIER); expired[SCAN_ENTRY] = true :: else fi }
+#else
+     atomic { !entry[SCAN_ENTRY] -> make_entry(SCAN_ENTRY, COURIER); expired[SCAN_ENTRY] = true }
 #endif
   :: else
   fi;
   atomic { row = 0; ver = 0; val = 0 };
-  if :: last -> scan_done = true :: !last -> goto look fi
+  if
+  :: atomic { last -> scan_done = true }
+  :: atomic { !last && outsider_done -> last = true; goto look }
+  fi
 }
 
 /* At rest nothing is owed, nobody writes, and nothing is on its way. */
