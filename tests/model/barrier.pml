@@ -8,7 +8,7 @@
  *
  * Captured changes reach Milvus (sync.pml); here they are left out, as if they were other items'. So what Milvus lacks is one
  * bit. A replica is one life of an engine. Each process may stand still for ever at any step: so does a replica that dies.
- * Its row lapses at any time, be it dead, paused or cut off; while it is lapsed, its requests' deadlines are over.
+ * Its row lapses at any time, be it dead, paused or cut off.
  *
  * Configuration: REPLICAS (1 to 3), REQUESTS (1 to 3), TURNS (of each replica). Mutations: README.md.
  */
@@ -30,7 +30,7 @@
 
 byte epoch;
 byte row[REPLICAS];      /* (:EngineReplica): its mode; NONE = no row */
-bool fresh[REPLICAS];    /* seen lately */
+bool fresh[REPLICAS];    /* seen lately; else its requests' deadlines are over too */
 
 byte reported[REPLICAS]; /* in the engine: what the next beat says; NONE = it beats no more, or not yet */
 byte gate[REPLICAS];     /* the mode of requests that come in now; NONE = none come in */
@@ -136,7 +136,7 @@ end:
 #else
   :: atomic { reported[i] != NONE && (!fresh[i] || row[i] != reported[i]) -> beat(i, reported[i]) }
 #endif
-  :: atomic { row[i] != NONE && fresh[i] -> fresh[i] = false }
+  :: atomic { fresh[i] -> fresh[i] = false }
   od
 }
 
@@ -155,7 +155,7 @@ proctype Request() {
   :: goto out
   fi;
   if
-  :: atomic { row[i] != NONE && fresh[i] -> missing = true; under_way[i]-- }
+  :: atomic { fresh[i] -> missing = true; under_way[i]-- }
   :: atomic { true -> under_way[i]-- }
   fi;
 out:

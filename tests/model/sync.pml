@@ -336,14 +336,19 @@ proctype Backfill(byte me) {
   bool sweeping, owing; /* owing: writes of unknown outcome are out, a former holder's or our own */
   BOOKMARK
 #ifdef CLUSTER
-  byte floor; /* the sweep's bookmark */
+  byte floor; /* a bookmark: scans see at least this much */
 #endif
 start:
   atomic { id = 0; ver = 0; val = 0; row = 0; sweeping = false; owing = false };
   if
   :: copy_done -> goto out
   :: atomic { owner == 0 || owner == me || lapsed ->  /* free; its owner is known dead; its time is over */
-       owing = debt || owner != 0;
+       owing = debt || owner != 0
+#ifdef LEASE_LOOKS_BEFORE_LOCK
+     };
+     atomic { true
+#endif
+       ;
        debt = owing;
        owner = me; lapsed = false;
        copy_done = false;
@@ -399,6 +404,8 @@ next_id:
      if
 #ifdef UNORDERED
      :: row != 0 && VERSION_OF(row) != ver
+#elif defined(NO_REVERSE_SWEEP)
+     :: VERSION_OF(row) != ver && ver != 0
 #else
      :: VERSION_OF(row) != ver
 #endif
@@ -412,7 +419,17 @@ next_id:
 #ifdef WAIT_BEFORE_WRITES_ONLY
   if :: owing -> wait_out_former(); owing = false :: !owing fi;
 #endif
+#if defined(CLUSTER) && defined(UNORDERED) && !defined(SCAN_WITHOUT_BOOKMARK)
+  if
+  :: sweeping -> LOOK_AT_VERSION(ver, id)
+  :: atomic { !sweeping -> ver = version[id]; seen = changes[id] }
+  :: atomic { !sweeping && moved && floor <= old_changes[id] -> ver = old_version[id]; seen = 0 }
+  fi;
+  LOOK_AT_VALUE(val, id);
+  if :: ver == 0 -> val = 0 :: else fi;
+#else
   read(id, ver, val);
+#endif
   if
   :: ver == 0 && !sweeping -> goto in_place /* a scan does not meet it */
   :: else
@@ -531,6 +548,9 @@ again:
 
 init {
   atomic {
+#ifdef CLUSTER
+    if :: moved = true :: skip fi; /* it moved before anything was there */
+#endif
 #ifndef ABSENT
     put(0);
 #if IDS > 1
