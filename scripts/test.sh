@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # test.sh [--sanitize] [FILTER...]: set up what is missing, build once, and run every test against real servers.
 #
-# Unit and integration tests (C++, against a stack of their own), then end-to-end tests (pytest: the real binaries, judged
+# Unit and integration tests (C++, against a stack of their own) and the model of the protocol (spin), then end-to-end tests (pytest: the real binaries, judged
 # by the official Python clients). A server that is missing or does not start is a failure.
 #
 #   FILTER       only the tests whose name contains one of these
@@ -53,6 +53,7 @@ joined() {
 
 run_ctest() {
   local preset=$1 command=(ctest --test-dir "build/$1" --output-on-failure --no-tests=error)
+  [[ $1 == release ]] || command+=(--label-exclude model)
   shift
   ((${#filters[@]} == 0)) || command+=(--tests-regex "$(joined '|')" --no-tests=ignore)
   say "== ctest, build/$preset"

@@ -72,8 +72,10 @@ struct Engine::State {
     Metrics metrics;
     ModeGate gate;
     std::mutex turning;
+    /// Held while a mode is reported: a beat of the former one must not come after a turn.
+    std::mutex reporting;
     /// What the heartbeat says: behind the gate or ahead of it, as is safe.
-    std::atomic<StorageMode> reported{StorageMode::neo4j_only};
+    StorageMode reported{StorageMode::neo4j_only};
     /// What /status says: the mode that everything is in.
     std::atomic<StorageMode> settled{StorageMode::neo4j_only};
     neo4j::Heartbeat heartbeat;
@@ -131,9 +133,25 @@ struct Engine::State {
         beating = std::jthread([this](const std::stop_token& stop) { keep_beating(stop); });
     }
 
+    /// Goes back to the former mode where Neo4j does not take it.
     void report(StorageMode mode) {
-        reported = mode;
-        heartbeat.beat(to_string(mode), Deadline::after(30s));
+        const std::lock_guard lock(reporting);
+        const StorageMode former = std::exchange(reported, mode);
+        try {
+            heartbeat.beat(to_string(mode), Deadline::after(30s));
+        } catch (const Error&) {
+            reported = former;
+            throw;
+        }
+    }
+
+    /// Sooner or later.
+    void report_in_time(StorageMode mode) {
+        {
+            const std::lock_guard lock(reporting);
+            reported = mode;
+        }
+        beat();
     }
 
     void settle(StorageMode mode) {
@@ -146,8 +164,9 @@ struct Engine::State {
     }
 
     void beat() {
+        const std::lock_guard lock(reporting);
         try {
-            heartbeat.beat(to_string(reported.load()), Deadline::after(kBeatTimeout));
+            heartbeat.beat(to_string(reported), Deadline::after(kBeatTimeout));
         } catch (const Error& error) {
             metrics.error(error.system(), error.kind());
             log_event(LogLevel::warning, "heartbeat", {{"result", "failure"}, {"error", error.what()}});
@@ -337,16 +356,10 @@ void Engine::turn(StorageMode mode) {
         // Reported only when the last request of the former mode has ended. Until Neo4j takes the report,
         // copies may think less of this replica than is true, which does no harm.
         state.gate.turn(mode);
-        state.reported = mode;
-        state.beat();
+        state.report_in_time(mode);
     } else {
         // Everybody knows before the first change goes uncaptured.
-        try {
-            state.report(mode);
-        } catch (const Error&) {
-            state.reported = former;
-            throw;
-        }
+        state.report(mode);
         state.gate.turn(mode);
     }
     state.settle(mode);

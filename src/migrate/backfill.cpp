@@ -102,6 +102,7 @@ class Backfill {
                             mapping_.label, mapping_.id_property, support.statement));
         }
         media_.emplace(driver_, options_.database, mapping_, support.ordered);
+        media_->see_at_least(bookmarks_);
         checkpoint_.expected = media_->count_with_embedding(after_a_count());
         if (checkpoint_.expected == 0) {
             throw Error(System::neo4j, ErrorKind::not_ready,
@@ -123,7 +124,8 @@ class Backfill {
             auto seen = neo4j::look_at_barrier(transaction);
             transaction.commit();
             lease_->confirm(before);
-            if (media_) media_->see_at_least(session.last_bookmarks());
+            bookmarks_ = session.last_bookmarks();
+            if (media_) media_->see_at_least(bookmarks_);
             return seen;
         });
         for (const auto& replica : barrier.living) {
@@ -159,8 +161,12 @@ class Backfill {
                 "The collection was dropped or replaced since the checkpoint: copying all anew.");
         } else if (found && found->epoch != epoch && (found->phase == Phase::copy || !media_->ordered())) {
             result_.notes.push_back("An engine ran without capture since the checkpoint: copying all anew.");
-        } else if (found && found->phase == Phase::done && !media_->ordered()) {
-            result_.notes.push_back("This job was complete: without an index, all is copied anew.");
+        } else if (found && !media_->ordered()) {
+            // A late delete of the run before may have hit what its copy had counted, and without an index
+            // the sweep meets only what Milvus has.
+            if (found->phase != Phase::copy) {
+                result_.notes.push_back("Without an index on ids, all is copied anew.");
+            }
         } else if (found && !options_.resume_from) {
             const std::int64_t expected = checkpoint_.expected;
             checkpoint_ = *found;
@@ -492,6 +498,7 @@ class Backfill {
     std::optional<Fixer> fixer_;
     std::optional<AppendFile> quarantine_;
     Checkpoint checkpoint_;
+    std::vector<std::string> bookmarks_;  ///< of the last barrier
     bool any_replica_ = false;
     bool swept_ = false;
     Progress progress_;

@@ -57,7 +57,7 @@ void Heartbeat::write_and_begin_epoch(const char* statement, const bolt::Paramet
     driver_.session({.database = database_, .timeout = deadline.remaining()})
         .execute_write(
             [&](bolt::Transaction& transaction) { run_and_begin_epoch(transaction, statement, parameters); },
-            {.deadline = deadline});
+            {.deadline = deadline, .server_timeout = deadline.remaining()});
 }
 
 void Heartbeat::beat(std::string_view mode, Deadline deadline) {
