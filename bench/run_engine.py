@@ -81,15 +81,15 @@ class Bench:
     def program(self, name):
         return str(ROOT / "build" / "release" / "bin" / name)
 
+    def search_command(self, kind, seconds, *arguments):
+        return [self.program("bench_search"), kind, "--vectors", str(self.vectors), "--dimension", str(DIMENSION),
+                "--seconds", str(seconds), *map(str, arguments)]  # fmt: skip
+
     def load(self, kind, *arguments, service=None):
         await_quiet(60)
         cpu = service.cpu_seconds() if service else 0
-        output = subprocess.check_output(
-            [self.program("bench_search"), kind, "--vectors", str(self.vectors), "--dimension", str(DIMENSION),
-             "--seconds", str(SECONDS), *map(str, arguments)],
-            env=self.servers.environment, text=True,
-        )  # fmt: skip
-        result = json.loads(output)
+        command = self.search_command(kind, SECONDS, *arguments)
+        result = json.loads(subprocess.check_output(command, env=self.servers.environment, text=True))
         if service and result.get("requests"):
             result["cpu_ms"] = 1000 * (service.cpu_seconds() - cpu) / result["requests"]
         return result
@@ -200,19 +200,15 @@ class Bench:
     def memory(self):
         """Searches as fast as they come, and changes beside them: an hour's worth, in slices."""
         with self.engine("hybrid") as engine:
+            there = ["--address", engine.address, "--connections", 16]
             puts = subprocess.Popen(
-                [self.program("bench_search"), "puts", "--vectors", str(self.vectors), "--dimension", str(DIMENSION), "--address",
-                 engine.address, "--rate", str(self.options.rate), "--connections", "16", "--seconds", "100000"],
+                self.search_command("puts", 100_000, *there, "--rate", self.options.rate),
                 stdout=subprocess.DEVNULL, env=self.servers.environment,
             )  # fmt: skip
             try:
                 self.memory_slices, requests = [], 0
                 while requests < HOUR_OF_REQUESTS:
-                    output = subprocess.check_output(
-                        [self.program("bench_search"), "http", "--vectors", str(self.vectors), "--dimension", str(DIMENSION),
-                         "--address", engine.address, "--connections", "16", "--seconds", "30"],
-                        env=self.servers.environment, text=True,
-                    )  # fmt: skip
+                    output = subprocess.check_output(self.search_command("http", 30, *there), env=self.servers.environment)
                     requests += json.loads(output)["requests"] + 30 * self.options.rate
                     self.memory_slices.append({"requests": requests, "bytes": engine.memory_bytes()})
                     say(f"{requests:,} requests, {engine.memory_bytes() / 1e6:.0f} MB")
@@ -258,7 +254,8 @@ class Bench:
         yield "| --- | --- | --- | --- | --- | --- |"
         for name, what in (
             ("bare_1", "bare client, 1 connection"), ("engine_1", "engine, 1 connection"), ("bare_16", "bare client, 16"),
-            ("engine_16", "engine, 16"), ("python_1", "FastAPI, 1 connection"), ("python_16", "FastAPI, 16"), ("search_hybrid", "`hybrid`"), ("search_index", "`neo4j_only`, vector index"),
+            ("engine_16", "engine, 16"), ("python_1", "FastAPI, 1 connection"), ("python_16", "FastAPI, 16"),
+            ("search_hybrid", "`hybrid`"), ("search_index", "`neo4j_only`, vector index"),
             ("search_exact", "`neo4j_only`, exact"), ("put_neo4j_only", "PUT, `neo4j_only`"),
             ("put_dual_up", "PUT, `dual_write`, Milvus up"), ("put_dual_slow", "PUT, `dual_write`, Milvus late"),
             ("put_dual_down", "PUT, `dual_write`, Milvus down"),

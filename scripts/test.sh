@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # test.sh [--sanitize] [FILTER...]: set up what is missing, build once, and run every test against real servers.
 #
-# Unit and integration tests (C++, against a stack of their own) and the model of the protocol (spin), then end-to-end tests (pytest: the real binaries, judged
-# by the official Python clients). A server that is missing or does not start is a failure.
+# Unit and integration tests (C++, against a stack of their own) and the model of the protocol (spin), then end-to-end
+# tests (pytest: the real binaries, judged by the official Python clients). A server that is missing or does not start
+# is a failure.
 #
 #   FILTER       only the tests whose name contains one of these
 #   --sanitize   also build with the address, undefined-behaviour and thread sanitizers and run unit and integration

@@ -9,8 +9,6 @@
 
 namespace crossover::engine {
 
-using namespace std::chrono_literals;
-
 namespace {
 
 /// Between the generation and the answer; a generation has none.

@@ -117,14 +117,10 @@ class Backfill {
     /// in neo4j_only are not captured: a copy would miss them.
     std::int64_t pass_barrier(const std::string& when) {
         const auto barrier = patiently([&] {
-            auto session = driver_.session({.database = options_.database, .timeout = 30s});
-            const auto before = Clock::now();
-            auto transaction = session.begin();
-            lease_->renew_in(transaction);
-            auto seen = neo4j::look_at_barrier(transaction);
-            transaction.commit();
-            lease_->confirm(before);
-            bookmarks_ = session.last_bookmarks();
+            neo4j::Barrier seen;
+            bookmarks_ = lease_->transact(Deadline::after(30s), [&](bolt::Transaction& transaction) {
+                seen = neo4j::look_at_barrier(transaction);
+            });
             if (media_) media_->see_at_least(bookmarks_);
             return seen;
         });
@@ -256,14 +252,13 @@ class Backfill {
                 "captured. 'migrate validate --full-scan' finds them.");
         }
         open_job(epoch);
-        check_.emplace(driver_, options_.database, mapping_, media_->ordered(), *lease_);
+        check_.emplace(mapping_, media_->ordered(), *lease_);
         outage_.emplace([this](Deadline deadline) { demand_collection(deadline); });
         fixer_.emplace(Fixer::Ports{*media_, *collection_, *lease_, *check_, *outage_,
                                     [this](const Error& error) { say_waiting(error); }},
                        mapping_, stop_);
         try {
-            if (lease_->inherited_writes()) say("waiting for the last writes of an earlier run to settle");
-            fixer_->wait_out_former_writes();
+            fixer_->wait_out_former_writes([this](const std::string& state) { say(state); });
             if (checkpoint_.phase == Phase::copy) copy();
             if (!stop_.stop_requested()) complete();
         } catch (const Error& error) {

@@ -1,7 +1,5 @@
 #include "migrate/fenced_version_check.h"
 
-#include <fmt/format.h>
-
 #include "core/error.h"
 #include "neo4j/row_decoder.h"
 
@@ -80,23 +78,11 @@ void see_by_position(bolt::Result result, Sightings& sightings) {
 
 }  // namespace
 
-template <class Look>
-void FencedVersionCheck::look(Deadline deadline, Look&& look) {
-    auto session =
-        driver_.session({.database = database_, .fetch_size = -1, .timeout = deadline.remaining()});
-    const auto before = Deadline::Clock::now();
-    auto transaction = session.begin();
-    lease_.renew_in(transaction);
-    look(transaction);
-    transaction.commit();
-    lease_.confirm(before);
-}
-
 std::vector<std::size_t> FencedVersionCheck::changed(std::span<const ItemId> ids,
                                                      std::span<const sync::Presence> before,
                                                      Deadline deadline) {
     std::vector<std::size_t> changed;
-    look(deadline, [&](bolt::Transaction& transaction) {
+    lease_.transact(deadline, [&](bolt::Transaction& transaction) {
         const auto after = neo4j::read_presences(
             transaction.run(queries_.versions_by_id(indexed_), neo4j::MediaQueries::ids_parameter(ids)), ids,
             indexed_);
@@ -109,7 +95,7 @@ std::vector<std::size_t> FencedVersionCheck::changed(std::span<const ItemId> ids
 
 std::vector<std::size_t> FencedVersionCheck::changed(const WrittenRows& rows, Deadline deadline) {
     Sightings sightings(rows);
-    look(deadline, [&](bolt::Transaction& transaction) {
+    lease_.transact(deadline, [&](bolt::Transaction& transaction) {
         if (rows.element_ids.empty()) {
             see_in_order(transaction.run(queries_.versions_in_range(rows.keys, false),
                                          neo4j::MediaQueries::range_parameters(rows.keys)),

@@ -1,8 +1,5 @@
 #pragma once
 
-#include <string>
-
-#include "bolt/driver.h"
 #include "migrate/copy_pipeline.h"
 #include "neo4j/lease.h"
 #include "neo4j/media_query.h"
@@ -14,13 +11,8 @@ namespace crossover::migrate {
 /// Thread-safe; what it is given must outlive it.
 class FencedVersionCheck : public VersionCheck {
   public:
-    FencedVersionCheck(bolt::Driver& driver, std::string database, const sync::MediaMapping& mapping,
-                       bool indexed, neo4j::Lease& lease)
-        : driver_(driver),
-          database_(std::move(database)),
-          queries_(mapping),
-          indexed_(indexed),
-          lease_(lease) {}
+    FencedVersionCheck(const sync::MediaMapping& mapping, bool indexed, neo4j::Lease& lease)
+        : queries_(mapping), indexed_(indexed), lease_(lease) {}
 
     std::vector<std::size_t> changed(const WrittenRows& rows, Deadline deadline) override;
     std::vector<std::size_t> changed(std::span<const ItemId> ids, std::span<const sync::Presence> before,
@@ -28,11 +20,6 @@ class FencedVersionCheck : public VersionCheck {
     Deadline write_limit() const override { return lease_.limit(); }
 
   private:
-    template <class Look>
-    void look(Deadline deadline, Look&& look);
-
-    bolt::Driver& driver_;
-    const std::string database_;
     const neo4j::MediaQueries queries_;
     const bool indexed_;
     neo4j::Lease& lease_;

@@ -25,8 +25,9 @@ void append(sync::SyncOutcome& to, sync::SyncOutcome&& from) {
 
 }  // namespace
 
-void Fixer::wait_out_former_writes() {
+void Fixer::wait_out_former_writes(const std::function<void(const std::string&)>& say) {
     if (const auto until = ports_.lease.inherited_writes()) {
+        say("waiting for the last writes of an earlier run to settle");
         if (!ports_.outage.wait_out(*until, stop_)) stopped();
     }
     ports_.lease.settled();

@@ -3,6 +3,7 @@
 #include <functional>
 #include <span>
 #include <stop_token>
+#include <string>
 
 #include "migrate/copy_pipeline.h"
 #include "neo4j/lease.h"
@@ -28,9 +29,10 @@ class Fixer {
     Fixer(Ports ports, const sync::MediaMapping& mapping, std::stop_token stop)
         : ports_(std::move(ports)), mapping_(mapping), stop_(std::move(stop)) {}
 
-    /// Waits until nothing that former holders of the lease may have sent can arrive any more. To be called
-    /// once, before the first fix(). Throws `cancelled` when stopped.
-    void wait_out_former_writes();
+    /// Waits until nothing that former holders of the lease may have sent can arrive any more; `say` hears of
+    /// it where there is something to wait for. To be called once, before the first fix(). Throws `cancelled`
+    /// when stopped.
+    void wait_out_former_writes(const std::function<void(const std::string&)>& say);
 
     /// Returns when all of `ids`, which must not repeat, are settled. Throws `cancelled` when stopped, and
     /// what cannot pass; the ids may then be as they were.

@@ -141,15 +141,14 @@ struct Repairs {
             const std::function<void(const std::string&)>& say, const std::stop_token& stop)
         : lease(neo4j::Lease::acquire(source, options.database, lease_name(options.collection),
                                       sync::WriteTiming{}.timeout, say, stop)),
-          check(source, options.database, mapping, media.ordered(), *lease),
+          check(mapping, media.ordered(), *lease),
           outage([&client, &options](Deadline deadline) {
               client.has_collection(options.collection, deadline);
           }),
           fixer({media, collection, *lease, check, outage,
                  [say](const Error& error) { say(fmt::format("waiting: {}", error.what())); }},
                 mapping, stop) {
-        if (lease->inherited_writes()) say("waiting for the last writes of an earlier run to settle");
-        fixer.wait_out_former_writes();
+        fixer.wait_out_former_writes(say);
     }
 
     std::unique_ptr<neo4j::Lease> lease;

@@ -126,13 +126,20 @@ struct Lease::State {
         return config;
     }
 
-    void renew() {
+    std::vector<std::string> transact(Deadline deadline,
+                                      const std::function<void(bolt::Transaction&)>& work) {
+        auto session =
+            driver.session({.database = database, .fetch_size = -1, .timeout = deadline.remaining()});
         const auto before = Deadline::Clock::now();
-        auto session = driver.session(session_config());
         auto transaction = session.begin();
         renew_in(transaction);
+        work(transaction);
         transaction.commit();
-        confirm(before);
+        {
+            std::lock_guard lock(mutex);
+            renewed_at = std::max(renewed_at, before);
+        }
+        return session.last_bookmarks();
     }
 
     void renew_in(bolt::Transaction& transaction) {
@@ -146,11 +153,6 @@ struct Lease::State {
             lost = std::make_exception_ptr(error);
             throw error;
         }
-    }
-
-    void confirm(Deadline::Clock::time_point before) {
-        std::lock_guard lock(mutex);
-        renewed_at = std::max(renewed_at, before);
     }
 
     static std::int64_t ttl_ms() { return std::chrono::milliseconds(kTimeToLive).count(); }
@@ -221,7 +223,7 @@ std::unique_ptr<Lease> Lease::acquire(bolt::Driver& driver, const std::string& d
     state->renewer = std::jthread([shared](std::stop_token ended) {
         while (sleep_for(kRenewEvery, ended)) {
             try {
-                shared->renew();
+                shared->transact(Deadline::after(10s), [](bolt::Transaction&) {});
             } catch (const Error& error) {
                 // limit() stands still, and with it every writer, until a renewal succeeds.
                 if (error.kind() == ErrorKind::conflict) return;
@@ -249,12 +251,9 @@ Lease::~Lease() {
     }
 }
 
-void Lease::renew_in(bolt::Transaction& transaction) {
-    state_->renew_in(transaction);
-}
-
-void Lease::confirm(Deadline::Clock::time_point before) {
-    state_->confirm(before);
+std::vector<std::string> Lease::transact(Deadline deadline,
+                                         const std::function<void(bolt::Transaction&)>& work) {
+    return state_->transact(deadline, work);
 }
 
 Deadline Lease::limit() const {

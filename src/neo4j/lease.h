@@ -6,6 +6,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "bolt/driver.h"
 #include "core/deadline.h"
@@ -38,10 +39,9 @@ class Lease {
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
 
-    /// Renews as part of a transaction, which then commits only if we hold the lease. Throws `conflict`
-    /// otherwise. Call confirm() with the moment before, once the commit is acknowledged.
-    void renew_in(bolt::Transaction& transaction);
-    void confirm(Deadline::Clock::time_point before);
+    /// Renews, and runs `work`, in a write transaction that commits only while we hold the lease. Throws
+    /// `conflict` otherwise. Returns its bookmarks.
+    std::vector<std::string> transact(Deadline deadline, const std::function<void(bolt::Transaction&)>& work);
     /// Until here nobody else can hold it. Nothing done under the lease may have a later deadline. Throws
     /// `conflict` once another holder is known.
     Deadline limit() const;

@@ -1,8 +1,8 @@
 #include "neo4j/media_query.h"
 
-#include <unordered_map>
-
 #include <fmt/format.h>
+
+#include <unordered_map>
 
 #include "core/error.h"
 #include "neo4j/cypher.h"

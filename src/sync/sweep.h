@@ -6,7 +6,6 @@
 #include <stop_token>
 
 #include "core/error.h"
-
 #include "sync/source_store.h"
 #include "sync/target_scanner.h"
 

@@ -39,14 +39,20 @@ def change(media):
     return to
 
 
-def late_write_lands_when_the_next_run_waits_or_is_through(network, tool, process):
+def cut_short(network, tool, command, *arguments, end=signal.SIGKILL):
+    """Ends it when a write of its own is on its way."""
+    network.hold(b"old-change")
+    process = tool.start(command, *arguments, "--output", "json")
+    wait_for(network.held)
+    process.send_signal(end)
+    process.wait()
+
+
+def finish_and_compare(network, tool, media, milvus):
+    """The held write lands when the next run waits, or is through."""
+    process = tool.start("migrate-embeddings", "--output", "json")
     wait_for(lambda: process.poll() is not None or WAITS in tool.log.read_text())
     network.release()
-
-
-def finish_and_compare(network, tool, media, milvus, *arguments):
-    process = tool.start("migrate-embeddings", "--output", "json", *arguments)
-    late_write_lands_when_the_next_run_waits_or_is_through(network, tool, process)
     tool.finish(process)
     assert milvus.rows() == media.rows()
 
@@ -57,22 +63,14 @@ def test_of_a_run_that_ended(network, change, media, milvus, tool, phase, end):
     if phase == "comparison":
         tool.copy()
     change("old-change")
-    network.hold(b"old-change")
-    process = tool.start("migrate-embeddings", "--output", "json")
-    wait_for(network.held)
-    process.send_signal(end)
-    process.wait()
+    cut_short(network, tool, "migrate-embeddings", end=end)
     change("new-change")
     finish_and_compare(network, tool, media, milvus)
 
 
 def test_of_a_run_before_the_one_before(network, change, media, milvus, tool):
     change("old-change")
-    network.hold(b"old-change")
-    process = tool.start("migrate-embeddings", "--output", "json")
-    wait_for(network.held)
-    process.kill()
-    process.wait()
+    cut_short(network, tool, "migrate-embeddings")
     again = tool.start("migrate-embeddings", "--output", "json")
     wait_for(lambda: WAITS in tool.log.read_text() or again.poll() is not None)
     again.kill()
@@ -83,11 +81,7 @@ def test_of_a_run_before_the_one_before(network, change, media, milvus, tool):
 
 def test_of_another_checkpoint_file(network, change, media, milvus, tool):
     change("old-change")
-    network.hold(b"old-change")
-    process = tool.start("migrate-embeddings", "--output", "json")
-    wait_for(network.held)
-    process.kill()
-    process.wait()
+    cut_short(network, tool, "migrate-embeddings")
     tool.checkpoint.unlink()
     change("new-change")
     finish_and_compare(network, tool, media, milvus)
@@ -96,10 +90,6 @@ def test_of_another_checkpoint_file(network, change, media, milvus, tool):
 def test_of_a_validation_that_was_repairing(network, change, media, milvus, tool):
     tool.copy()
     change("old-change")
-    network.hold(b"old-change")
-    process = tool.start("validate", "--full-scan", "--fix-inconsistencies", "--output", "json")
-    wait_for(network.held)
-    process.kill()
-    process.wait()
+    cut_short(network, tool, "validate", "--full-scan", "--fix-inconsistencies")
     change("new-change")
     finish_and_compare(network, tool, media, milvus)

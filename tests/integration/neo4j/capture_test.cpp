@@ -368,9 +368,7 @@ TEST_F(LeaseTest, InheritsFromAHolderThatLapsed) {
     const auto lease = take();
     ASSERT_TRUE(lease->inherited_writes());
     EXPECT_TRUE(lease->inherited_writes()->passed());
-    auto session = driver.session({.database = "neo4j"});
-    auto transaction = session.begin();
-    EXPECT_THROW(former->renew_in(transaction), Error);
+    EXPECT_THROW(former->transact(soon(), [](bolt::Transaction&) {}), Error);
     EXPECT_THROW(former->limit(), Error) << "it knows now";
     EXPECT_FALSE(lease->limit().passed());
 }
