@@ -150,7 +150,9 @@ std::vector<sync::Presence> read_presences(bolt::Result result, std::span<const 
             record.fields.read_int(position);
         } else if (ItemId id; read_id(record.fields, id)) {
             const auto known = positions.find(id);
-            if (known != positions.end()) position = known->second;
+            // The id may have changed after it was compared, and before it was returned.
+            if (known == positions.end()) continue;
+            position = known->second;
         }
         const std::int64_t version = read_version(record.fields);
         if (!record.fields.ok() || position < 0 || static_cast<std::size_t>(position) >= ids.size()) {
