@@ -122,6 +122,8 @@ class Bench:
                      "--checkpoint-file", "engine-checkpoint.json", "--quarantine-file", "engine-quarantine.ndjson"],
                     env=self.servers.environment, cwd=self.options.out, check=True, stdout=sys.stderr,
                 )  # fmt: skip
+            say("waiting until Milvus has compacted and indexed what it was given")
+            await_quiet(1800)
             say("reading all vectors, for brute force")
             rows = driver.execute_query(f"MATCH (m:{self.label}) WHERE m.id STARTS WITH 'media-' RETURN m.id, m.embedding").records
             self.ids = [row[0] for row in rows]

@@ -2,12 +2,14 @@
 """Fill Neo4j with synthetic media, for benches and trials.
 
 The same --seed, --count and --dimension give the same nodes, however many writers there are: ids media-0000000 and up, titles,
-genres, years, and embeddings of unit length in random directions. The server is the one that NEO4J_URI and the rest of the
-environment name. Safe to run twice.
+genres, years, and embeddings of unit length. An embedding is that of a real film of data/, moved by a share of the way between
+two others and turned into the dimension asked for: so items have near and far neighbours as in life, where in random directions
+all would be equally far. The server is the one that NEO4J_URI and the rest of the environment name. Safe to run twice.
 """
 
 import argparse
 import concurrent.futures
+import functools
 import os
 import pathlib
 import sys
@@ -25,10 +27,25 @@ from media_writer import BATCH, prepare, session, write
 GENRES = ("Action", "Comedy", "Documentary", "Drama", "Horror", "Musical", "Romance", "Western")
 
 
+FILMS = SCRIPTS.parent / "data" / "movies-embeddings.npy"
+VARIATION = 0.3
+
+
+@functools.cache
+def turned_films(dimension: int) -> numpy.ndarray:
+    """The films' embeddings in `dimension` dimensions: all distances as they are where there is room for them."""
+    films = numpy.load(FILMS)
+    own = films.shape[1]
+    axes, _ = numpy.linalg.qr(numpy.random.default_rng(0).standard_normal((max(own, dimension), min(own, dimension))))
+    return films @ (axes.T if dimension > own else axes).astype(numpy.float32)
+
+
 def make_batch(options: argparse.Namespace, first: int) -> list[dict]:
     size = min(BATCH, options.count - first)
     random = numpy.random.default_rng((options.seed, first))
-    vectors = random.standard_normal((size, options.dimension), dtype=numpy.float32)
+    films = turned_films(options.dimension)
+    film, here, there = random.integers(len(films), size=(3, size))
+    vectors = films[film] + VARIATION * (films[there] - films[here])
     vectors /= numpy.linalg.norm(vectors, axis=1, keepdims=True)
     genres = random.integers(len(GENRES), size=size)
     years = random.integers(1920, 2026, size=size)

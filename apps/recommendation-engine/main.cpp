@@ -123,8 +123,23 @@ void wait_for_neo4j(bolt::Driver& driver, const Settings& settings) {
     }
 }
 
-sync::MediaMapping read_mapping(bolt::Driver& driver, const Settings& settings) {
-    auto mapping = cli::make_mapping(settings);
+/// A collection that is there says what its copy inferred, and spares a look at all of Neo4j's media.
+bool adopt_collection(milvus::Client* client, const Settings& settings, sync::MediaMapping& mapping) {
+    if (client == nullptr) return false;
+    auto adopted = mapping;
+    try {
+        if (!embeddings::adopt_mapping(*client, settings.collection, adopted, Deadline::after(5s)))
+            return false;
+    } catch (const Error& error) {
+        log_event(LogLevel::warning, "milvus_error",
+                  {{"kind", to_string(error.kind())}, {"error", error.what()}});
+        return false;
+    }
+    mapping = std::move(adopted);
+    return true;
+}
+
+void infer_from_neo4j(bolt::Driver& driver, const Settings& settings, sync::MediaMapping& mapping) {
     try {
         neo4j::infer_mapping(driver, settings.neo4j_database, mapping);
     } catch (const Error& error) {
@@ -139,6 +154,11 @@ sync::MediaMapping read_mapping(bolt::Driver& driver, const Settings& settings) 
                             mapping.label));
         }
     }
+}
+
+sync::MediaMapping read_mapping(bolt::Driver& driver, milvus::Client* client, const Settings& settings) {
+    auto mapping = cli::make_mapping(settings);
+    if (!adopt_collection(client, settings, mapping)) infer_from_neo4j(driver, settings, mapping);
     const auto support = neo4j::inspect_id_support(driver, settings.neo4j_database, mapping);
     if (!support.unique) {
         throw Error(
@@ -246,7 +266,8 @@ int serve(const Configuration& configuration, const Settings& settings) {
     const auto client = without_milvus ? nullptr : cli::make_client(settings);
     require_sound(settings);
     wait_for_neo4j(*driver, settings);
-    engine::Engine engine(*driver, client.get(), engine_config(settings, read_mapping(*driver, settings)));
+    engine::Engine engine(*driver, client.get(),
+                          engine_config(settings, read_mapping(*driver, client.get(), settings)));
     ModeOrigin origin;
     origin.set(mode_origin(settings));
 

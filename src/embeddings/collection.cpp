@@ -27,6 +27,20 @@ milvus::DataType to_milvus(sync::PropertyType type) {
     return milvus::DataType::varchar;
 }
 
+sync::PropertyType from_milvus(milvus::DataType type) {
+    switch (type) {
+        case milvus::DataType::boolean:
+            return sync::PropertyType::boolean;
+        case milvus::DataType::int64:
+            return sync::PropertyType::int64;
+        case milvus::DataType::float64:
+            return sync::PropertyType::float64;
+        case milvus::DataType::varchar:
+            return sync::PropertyType::text;
+    }
+    return sync::PropertyType::text;
+}
+
 milvus::IdKind to_milvus(sync::IdKind kind) {
     return kind == sync::IdKind::string ? milvus::IdKind::string : milvus::IdKind::integer;
 }
@@ -60,18 +74,20 @@ void require_same_shape(const std::string& address, const milvus::CollectionInfo
     }
     if (spec.id_kind != wanted.id_kind) {
         throw shape_conflict(address, wanted.name,
-                       fmt::format("has {} ids, not {} ids",
-                                   spec.id_kind == milvus::IdKind::string ? "string" : "integer",
-                                   wanted.id_kind == milvus::IdKind::string ? "string" : "integer"));
+                             fmt::format("has {} ids, not {} ids",
+                                         spec.id_kind == milvus::IdKind::string ? "string" : "integer",
+                                         wanted.id_kind == milvus::IdKind::string ? "string" : "integer"));
     }
     if (found.auto_id) throw shape_conflict(address, wanted.name, "generates its ids itself (autoID)");
     if (!found.has_version_field) {
-        throw shape_conflict(address, wanted.name, fmt::format("has no INT64 field {}", wanted.fields.version));
+        throw shape_conflict(address, wanted.name,
+                             fmt::format("has no INT64 field {}", wanted.fields.version));
     }
     if (spec.fields.id != wanted.fields.id || spec.fields.vector != wanted.fields.vector) {
-        throw shape_conflict(address, wanted.name,
-                       fmt::format("its key and vector are called {} and {}, not {} and {}", spec.fields.id,
-                                   spec.fields.vector, wanted.fields.id, wanted.fields.vector));
+        throw shape_conflict(
+            address, wanted.name,
+            fmt::format("its key and vector are called {} and {}, not {} and {}", spec.fields.id,
+                        spec.fields.vector, wanted.fields.id, wanted.fields.vector));
     }
     for (const auto& property : wanted.properties) {
         const auto same = std::find_if(spec.properties.begin(), spec.properties.end(),
@@ -81,13 +97,13 @@ void require_same_shape(const std::string& address, const milvus::CollectionInfo
         }
         if (same->type != property.type) {
             throw shape_conflict(address, wanted.name,
-                           fmt::format("its field {} is {}, not {}", property.name, to_string(same->type),
-                                       to_string(property.type)));
+                                 fmt::format("its field {} is {}, not {}", property.name,
+                                             to_string(same->type), to_string(property.type)));
         }
     }
     if (spec.properties.size() > wanted.properties.size() || !found.foreign_fields.empty()) {
         throw shape_conflict(address, wanted.name,
-                       "has fields beyond those of --properties, which an upsert would have to fill");
+                             "has fields beyond those of --properties, which an upsert would have to fill");
     }
 }
 
@@ -114,6 +130,26 @@ class ColumnLoan {
 };
 
 }  // namespace
+
+bool adopt_mapping(milvus::Client& client, const std::string& alias, sync::MediaMapping& mapping,
+                   Deadline deadline) {
+    const auto behind = client.describe_alias(alias, deadline);
+    if (!behind) return false;
+    const auto found = client.describe_collection(*behind, deadline);
+    if (!found) return false;
+    mapping.id_kind =
+        found->spec.id_kind == milvus::IdKind::string ? sync::IdKind::string : sync::IdKind::integer;
+    if (mapping.dimension == 0) mapping.dimension = static_cast<std::uint32_t>(found->spec.dimension);
+    std::size_t adopted = 0;
+    for (auto& property : mapping.properties) {
+        for (const auto& field : found->spec.properties) {
+            if (field.name != property.name) continue;
+            property.type = from_milvus(field.type);
+            ++adopted;
+        }
+    }
+    return adopted == mapping.properties.size();
+}
 
 milvus::Metric to_milvus(sync::Metric metric) {
     switch (metric) {
@@ -240,8 +276,9 @@ std::int64_t Collection::upsert_in_parts(const milvus::ColumnBatch& rows, Deadli
             step = std::max<std::size_t>(1, step / 2);
             continue;
         }
-        upserted += client_->upsert(ref_, std::make_shared<const milvus::ColumnBatch>(std::move(part)), deadline)
-                        .upserted;
+        upserted +=
+            client_->upsert(ref_, std::make_shared<const milvus::ColumnBatch>(std::move(part)), deadline)
+                .upserted;
         first = last;
     }
     return upserted;

@@ -61,6 +61,12 @@ class Collection : public sync::VectorStore, public sync::TargetScanner {
     bool nullable_ = false;
 };
 
+/// Completes a mapping with what the collection behind `alias` was created with: id kind, types of the
+/// carried properties, and the dimension where it is 0. False where there is none, or it lacks a property
+/// (whose type stays as it was).
+bool adopt_mapping(milvus::Client& client, const std::string& alias, sync::MediaMapping& mapping,
+                   Deadline deadline);
+
 milvus::Metric to_milvus(sync::Metric metric);
 
 }  // namespace crossover::embeddings

@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/logging.h"
+#include "engine/faults.h"
 #include "sync/sync.h"
 
 namespace crossover::engine {
@@ -42,13 +43,10 @@ std::size_t deliver(const SyncPorts& ports, const std::vector<neo4j::ChangeEntry
     } catch (const Error& error) {
         if (error.system() == System::milvus) {
             ports.breaker.failed();
-            log_event(
-                LogLevel::warning, "milvus_error",
-                {{"kind", to_string(error.kind())}, {"code", error.native_code()}, {"error", error.what()}});
         } else {
             ports.breaker.undecided();
         }
-        ports.metrics.error(error.system(), error.kind());
+        note_fault(ports.metrics, error);
         throw;
     }
 }

@@ -9,6 +9,7 @@
 #include "engine/answer_cache.h"
 #include "engine/anti_entropy.h"
 #include "engine/courier.h"
+#include "engine/faults.h"
 #include "engine/mode_gate.h"
 #include "engine/policies.h"
 #include "engine/reconciler.h"
@@ -184,9 +185,7 @@ struct Engine::State {
                     log_event(LogLevel::info, "milvus_index", {{"state", "loaded"}});
                 }
             } catch (const Error& error) {
-                metrics.error(error.system(), error.kind());
-                log_event(LogLevel::warning, "milvus_error",
-                          {{"kind", to_string(error.kind())}, {"error", error.what()}});
+                note_fault(metrics, error);
                 sleep_for(5s, stop);
             }
         }
@@ -208,16 +207,12 @@ struct Engine::State {
             searching.succeeded();
             return answer;
         } catch (const Error& error) {
-            metrics.error(error.system(), error.kind());
+            note_fault(metrics, error);
             // A refusal is an answer: Milvus lives.
             if (error.kind() == ErrorKind::rejected || error.kind() == ErrorKind::too_large) {
                 searching.succeeded();
             } else {
                 searching.failed();
-                log_event(LogLevel::warning, "milvus_error",
-                          {{"kind", to_string(error.kind())},
-                           {"code", error.native_code()},
-                           {"error", error.what()}});
             }
             throw;
         }

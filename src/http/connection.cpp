@@ -38,7 +38,8 @@ using TlsStream = asio::ssl::stream<asio::ip::tcp::socket>;
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 /// How long a client may take to see the end of a connection.
 constexpr std::chrono::seconds kGoodbye{2};
-constexpr std::size_t kFirstRead = 4096;
+/// A request with a vector of a thousand dimensions comes in one read.
+constexpr std::size_t kFirstRead = 32 * 1024;
 /// A shorter body goes out in one piece with its header.
 constexpr std::size_t kSmallBody = 16 * 1024;
 
@@ -320,16 +321,17 @@ class Connection final : public AnyConnection, public std::enable_shared_from_th
 
     /// Has the answer made by a worker.
     asio::awaitable<void> handle(const Exchange& exchange, Response& response) {
-        if (server_.requests_with_workers >= server_.config.workers + limits().waiting_requests) {
+        Workers& workers = exchange.route->access == Access::anyone ? server_.probe_workers : server_.workers;
+        if (workers.requests >= workers.most_requests) {
             response = overloaded("The server is busy: too many requests wait.");
             co_return;
         }
-        ++server_.requests_with_workers;
+        ++workers.requests;
         allow_any_time();
-        co_await asio::post(asio::bind_executor(server_.workers, asio::use_awaitable));
+        co_await asio::post(asio::bind_executor(workers.pool, asio::use_awaitable));
         run_handler(exchange, response);
         co_await asio::post(asio::bind_executor(server_.io, asio::use_awaitable));
-        --server_.requests_with_workers;
+        --workers.requests;
     }
 
     void run_handler(const Exchange& exchange, Response& response) const noexcept {

@@ -12,7 +12,7 @@ namespace crossover::http {
 
 enum class Access {
     token,  ///< wants the bearer token, where the server has one
-    anyone  ///< for the probes of a supervisor
+    anyone  ///< for a supervisor's probes, which are answered however busy the rest is
 };
 
 /// Which handler answers which request. Filled once, then only read, from any thread.

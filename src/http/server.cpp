@@ -30,6 +30,7 @@ using boost::system::error_code;
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 /// Of the connections over the limit, so many are told so at once; the rest are closed without a word.
 constexpr std::size_t kTurnedAwayAtOnce = 64;
+constexpr std::size_t kWaitingProbes = 16;
 
 [[noreturn]] void refuse(const std::string& message) {
     throw Error(System::config, ErrorKind::usage, message);
@@ -38,7 +39,10 @@ constexpr std::size_t kTurnedAwayAtOnce = 64;
 }  // namespace
 
 ServerState::ServerState(ServerConfig configuration, Router routes)
-    : config(std::move(configuration)), router(std::move(routes)), workers(config.workers) {
+    : config(std::move(configuration)),
+      router(std::move(routes)),
+      workers(config.workers, config.limits.waiting_requests),
+      probe_workers(1, kWaitingProbes) {
     if (!config.token.empty()) token.emplace(config.token);
     if (config.tls) tls.emplace(make_tls_context(*config.tls));
 }
@@ -136,7 +140,7 @@ struct Server::Impl {
 
     void close_all() {
         // First, so that who sees a connection closed knows that its request will not be begun.
-        state.workers.stop();
+        for (Workers* workers : {&state.workers, &state.probe_workers}) workers->pool.stop();
         for (AnyConnection* connection : state.connections) connection->close();
     }
 
@@ -166,7 +170,7 @@ Server::Server(ServerConfig config, Router router)
 
 Server::~Server() {
     drain(Deadline::at(Deadline::Clock::now()));
-    impl_->state.workers.join();
+    for (Workers* workers : {&impl_->state.workers, &impl_->state.probe_workers}) workers->pool.join();
 }
 
 void Server::start() {

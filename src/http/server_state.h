@@ -24,6 +24,15 @@ class AnyConnection {
     virtual void close() = 0;
 };
 
+/// Threads that run handlers. `requests` is for the I/O thread only.
+struct Workers {
+    Workers(std::size_t threads, std::size_t waiting) : most_requests(threads + waiting), pool(threads) {}
+
+    const std::size_t most_requests;
+    std::size_t requests = 0;  ///< waiting and running
+    boost::asio::thread_pool pool;
+};
+
 /// What the connections of a server share. For the I/O thread only, except for `config`, `router` and
 /// `report()`.
 struct ServerState {
@@ -43,14 +52,15 @@ struct ServerState {
     bool draining = false;
     std::function<void()> drained;  ///< called when the last connection has gone while draining
     std::set<AnyConnection*> connections;
-    std::size_t turned_away = 0;            ///< of the connections, those over the limit
-    std::size_t requests_with_workers = 0;  ///< waiting and running
+    std::size_t turned_away = 0;  ///< of the connections, those over the limit
     std::time_t date_of = 0;
     std::string date_text;
 
     // Last, because destroying them destroys connections, which still use the rest.
     boost::asio::io_context io{1};
-    boost::asio::thread_pool workers;
+    Workers workers;
+    /// Of the routes that anyone may ask.
+    Workers probe_workers;
 };
 
 }  // namespace crossover::http

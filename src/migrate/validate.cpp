@@ -33,37 +33,11 @@ Deadline soon() {
     return Deadline::after(30s);
 }
 
-sync::PropertyType from_milvus(milvus::DataType type) {
-    switch (type) {
-        case milvus::DataType::boolean:
-            return sync::PropertyType::boolean;
-        case milvus::DataType::int64:
-            return sync::PropertyType::int64;
-        case milvus::DataType::float64:
-            return sync::PropertyType::float64;
-        case milvus::DataType::varchar:
-            return sync::PropertyType::text;
-    }
-    return sync::PropertyType::text;
-}
-
 /// Opens the collection and completes the mapping with what it was created with: a row is judged by the
 /// rules of the copy that made it, not by what Neo4j's data would suggest today.
 embeddings::Collection open_collection(milvus::Client& client, const std::string& alias,
                                        sync::MediaMapping& mapping) {
-    const auto behind = client.describe_alias(alias, soon());
-    const auto info =
-        behind ? client.describe_collection(*behind, soon()) : std::optional<milvus::CollectionInfo>();
-    if (info) {
-        mapping.id_kind =
-            info->spec.id_kind == milvus::IdKind::string ? sync::IdKind::string : sync::IdKind::integer;
-        if (mapping.dimension == 0) mapping.dimension = static_cast<std::uint32_t>(info->spec.dimension);
-        for (auto& property : mapping.properties) {
-            for (const auto& field : info->spec.properties) {
-                if (field.name == property.name) property.type = from_milvus(field.type);
-            }
-        }
-    }
+    embeddings::adopt_mapping(client, alias, mapping, soon());
     auto collection = embeddings::Collection::open(client, alias, mapping, soon());
     if (!collection) {
         throw Error(System::milvus, ErrorKind::not_found,

@@ -1,5 +1,6 @@
 #include "milvus/transport.h"
 
+#include <absl/synchronization/mutex.h>
 #include <fmt/format.h>
 #include <grpcpp/completion_queue.h>
 #include <grpcpp/create_channel.h>
@@ -79,6 +80,8 @@ ServerStatus to_status(const wire::common::Status& status) {
 }
 
 Transport::Transport(const ClientConfig& config) : database_(config.database) {
+    // Debian's Abseil looks for lock cycles at each lock, which takes 5 % of what a search costs us.
+    absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
     const Endpoint endpoint = parse_endpoint(config.uri);
     address_ = "Milvus at " + endpoint.authority();
     if (!config.token.empty()) authorization_ = base64(config.token);

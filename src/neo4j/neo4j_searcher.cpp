@@ -154,12 +154,22 @@ std::vector<search::Neighbour> Neo4jSearcher::run(const std::string& text, const
 }
 
 std::string Neo4jSearcher::index_name(Deadline deadline) {
-    std::lock_guard lock(mutex_);
-    if (!look_again_ || look_again_->passed()) {
-        index_ = find_index(deadline);
+    {
+        const std::lock_guard lock(mutex_);
+        if (index_ && !look_again_.passed()) return *index_;
+        // The others go on with what is known while this one looks.
         look_again_ = Deadline::after(60s);
     }
-    return index_;
+    try {
+        auto found = find_index(deadline);
+        const std::lock_guard lock(mutex_);
+        index_ = found;
+        return found;
+    } catch (const Error&) {
+        const std::lock_guard lock(mutex_);
+        look_again_ = Deadline::at({});
+        throw;
+    }
 }
 
 std::string Neo4jSearcher::find_index(Deadline deadline) {

@@ -34,8 +34,8 @@ class Neo4jSearcher : public search::Searcher {
     const std::string database_;
     const sync::MediaMapping mapping_;
     std::mutex mutex_;
-    std::optional<Deadline> look_again_;
-    std::string index_;
+    Deadline look_again_ = Deadline::at({});
+    std::optional<std::string> index_;
 };
 
 }  // namespace crossover::neo4j

@@ -10,12 +10,17 @@
 #include <nlohmann/json.hpp>
 
 #include "core/text.h"
+#include "simdjson.h"
 
 namespace crossover::service {
 namespace {
 
 using nlohmann::json;
+using simdjson::dom::element;
+using simdjson::dom::object;
 
+/// A parser keeps the room that its greatest document took, about eight times its length.
+constexpr std::size_t kLongestForKeptParser = 64 * 1024;
 constexpr std::size_t kMostConditions = 16;
 constexpr std::size_t kMostOperands = 100;
 
@@ -23,15 +28,27 @@ constexpr std::size_t kMostOperands = 100;
     throw BadRequest(422, detail);
 }
 
-json parse_object(std::string_view text, std::string_view what) {
-    json parsed;
-    try {
-        parsed = json::parse(text);
-    } catch (const json::exception& error) {
-        throw BadRequest(400, fmt::format("{} is not JSON: {}", what, error.what()));
+/// `read(object)`; what it gets is gone afterwards. Not to be nested.
+template <class Read>
+auto with_object(std::string_view text, std::string_view what, Read read) {
+    thread_local simdjson::dom::parser kept;
+    simdjson::dom::parser own;
+    auto& parser = text.size() <= kLongestForKeptParser ? kept : own;
+    element parsed;
+    if (const auto error = parser.parse(text.data(), text.size()).get(parsed)) {
+        throw BadRequest(400,
+                         fmt::format("{} is not JSON: {}{}", what, simdjson::error_message(error),
+                                     error == simdjson::NUMBER_ERROR
+                                         ? " (integers have up to 64 bits: greater numbers need an exponent)"
+                                         : ""));
     }
-    if (!parsed.is_object()) refuse(fmt::format("{} must be a JSON object.", what));
-    return parsed;
+    object members;
+    if (parsed.get(members)) refuse(fmt::format("{} must be a JSON object.", what));
+    return read(members);
+}
+
+bool is_integer(element value) {
+    return value.is_int64() || value.is_uint64();
 }
 
 std::string_view type_text(sync::PropertyType type) {
@@ -49,28 +66,25 @@ std::string_view type_text(sync::PropertyType type) {
 }
 
 /// The value in the property's own type; empty where it is of another.
-std::optional<search::Scalar> to_scalar(const json& value, sync::PropertyType type) {
+std::optional<search::Scalar> to_scalar(element value, sync::PropertyType type) {
     switch (type) {
         case sync::PropertyType::boolean:
-            if (value.is_boolean()) return value.get<bool>();
+            if (value.is_bool()) return bool(value);
             break;
         case sync::PropertyType::int64:
-            if (value.is_number_unsigned() &&
-                value.get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max())
-                break;
-            if (value.is_number_integer()) return value.get<std::int64_t>();
+            if (value.is_int64()) return std::int64_t(value);
             break;
         case sync::PropertyType::float64:
-            if (value.is_number()) return value.get<double>();
+            if (value.is_number()) return double(value);
             break;
         case sync::PropertyType::text:
-            if (value.is_string()) return value.get<std::string>();
+            if (value.is_string()) return std::string(std::string_view(value));
             break;
     }
     return std::nullopt;
 }
 
-search::Scalar require_scalar(const json& value, const sync::CarriedProperty& property) {
+search::Scalar require_scalar(element value, const sync::CarriedProperty& property) {
     auto scalar = to_scalar(value, property.type);
     if (!scalar) refuse(fmt::format("{} must be {}.", property.name, type_text(property.type)));
     const auto* text = std::get_if<std::string>(&*scalar);
@@ -81,17 +95,19 @@ search::Scalar require_scalar(const json& value, const sync::CarriedProperty& pr
     return *std::move(scalar);
 }
 
-std::vector<double> read_vector(const json& value, std::string_view name, const sync::MediaMapping& mapping) {
-    if (!value.is_array()) refuse(fmt::format("{} must be an array of {} numbers.", name, mapping.dimension));
-    if (value.size() != mapping.dimension) {
-        refuse(fmt::format("{} has {} values, expected {}.", name, value.size(), mapping.dimension));
+std::vector<double> read_vector(element value, std::string_view name, const sync::MediaMapping& mapping) {
+    simdjson::dom::array values;
+    if (value.get(values)) refuse(fmt::format("{} must be an array of {} numbers.", name, mapping.dimension));
+    // size() of an array stops counting at 16 million, far beyond any body.
+    if (values.size() != mapping.dimension) {
+        refuse(fmt::format("{} has {} values, expected {}.", name, values.size(), mapping.dimension));
     }
     std::vector<double> numbers;
-    numbers.reserve(value.size());
+    numbers.reserve(values.size());
     bool zero = true;
-    for (const auto& element : value) {
-        if (!element.is_number()) refuse(fmt::format("{}[{}] is no number.", name, numbers.size()));
-        const double number = element.get<double>();
+    for (const element component : values) {
+        if (!component.is_number()) refuse(fmt::format("{}[{}] is no number.", name, numbers.size()));
+        const auto number = double(component);
         const auto stored = static_cast<float>(number);
         if (!std::isfinite(stored))
             refuse(fmt::format("{}[{}] does not fit a float32.", name, numbers.size()));
@@ -140,8 +156,8 @@ search::Comparison read_comparison(std::string_view text) {
     refuse_unknown("operator", text, names);
 }
 
-search::Condition read_condition(const sync::CarriedProperty& property, const std::string& operation,
-                                 const json& value) {
+search::Condition read_condition(const sync::CarriedProperty& property, std::string_view operation,
+                                 element value) {
     search::Condition condition{property.name, read_comparison(operation), {}};
     const bool ordering = condition.comparison != search::Comparison::equal &&
                           condition.comparison != search::Comparison::not_equal &&
@@ -153,30 +169,37 @@ search::Condition read_condition(const sync::CarriedProperty& property, const st
         condition.operands.push_back(require_scalar(value, property));
         return condition;
     }
-    if (!value.is_array() || value.empty() || value.size() > kMostOperands) {
+    simdjson::dom::array operands;
+    if (value.get(operands) || operands.size() == 0 || operands.size() > kMostOperands) {
         refuse(fmt::format("{}: in takes an array of 1 to {} values.", property.name, kMostOperands));
     }
-    for (const auto& operand : value) condition.operands.push_back(require_scalar(operand, property));
+    for (const element operand : operands) condition.operands.push_back(require_scalar(operand, property));
     return condition;
 }
 
-search::Filter to_filter(const json& value, const sync::MediaMapping& mapping) {
-    if (!value.is_object()) refuse("filter must be an object, such as {\"year\": {\"gte\": 1990}}.");
+search::Filter to_filter(object conditions, const sync::MediaMapping& mapping) {
     search::Filter filter;
-    for (const auto& [name, condition] : value.items()) {
+    for (const auto& [name, condition] : conditions) {
         const auto* property = find_property(mapping, name);
         if (property == nullptr) refuse_unknown("property", name, property_names(mapping));
-        if (!condition.is_object()) {
+        object operations;
+        if (condition.get(operations)) {
             filter.push_back(read_condition(*property, "eq", condition));
             continue;
         }
-        for (const auto& [operation, operand] : condition.items()) {
+        for (const auto& [operation, operand] : operations) {
             filter.push_back(read_condition(*property, operation, operand));
         }
     }
     if (filter.size() > kMostConditions)
         refuse(fmt::format("A filter has at most {} conditions.", kMostConditions));
     return filter;
+}
+
+search::Filter read_filter(element value, const sync::MediaMapping& mapping) {
+    object conditions;
+    if (value.get(conditions)) refuse("filter must be an object, such as {\"year\": {\"gte\": 1990}}.");
+    return to_filter(conditions, mapping);
 }
 
 std::size_t checked_k(std::int64_t k) {
@@ -186,10 +209,16 @@ std::size_t checked_k(std::int64_t k) {
     return static_cast<std::size_t>(k);
 }
 
-std::size_t read_k(const json& value) {
-    if (!value.is_number_integer()) refuse("k must be an integer.");
-    const bool huge = value.is_number_unsigned() && value.get<std::uint64_t>() > search::kMostNeighbours;
-    return checked_k(huge ? -1 : value.get<std::int64_t>());
+std::size_t read_k(element value) {
+    if (!is_integer(value)) refuse("k must be an integer.");
+    return checked_k(value.is_int64() ? std::int64_t(value) : -1);
+}
+
+bool equals(element value, const ItemId& id) {
+    if (const auto* text = std::get_if<std::string>(&id)) {
+        return value.is_string() && std::string_view(value) == *text;
+    }
+    return value.is_int64() && std::int64_t(value) == std::get<std::int64_t>(id);
 }
 
 json to_json_value(const search::Scalar& value) {
@@ -241,67 +270,71 @@ ItemId read_id(std::string_view text, const sync::MediaMapping& mapping) {
 }
 
 neo4j::MediaItem read_item(const ItemId& id, std::string_view body, const sync::MediaMapping& mapping) {
-    const json object = parse_object(body, "The body");
     neo4j::MediaItem item{id, std::nullopt, std::vector<bolt::Value>(mapping.properties.size()), 0};
-    for (const auto& [name, value] : object.items()) {
-        if (name == "embedding") {
-            item.embedding = read_vector(value, name, mapping);
-        } else if (const auto* property = find_property(mapping, name)) {
-            if (value.is_null()) continue;
-            item.properties[static_cast<std::size_t>(property - mapping.properties.data())] =
-                std::visit([](auto&& held) { return bolt::Value(std::forward<decltype(held)>(held)); },
-                           require_scalar(value, *property));
-        } else if (name == "id") {
-            if (value != to_json_value(id)) refuse("The body's id is not that of the path.");
-        } else {
-            auto known = property_names(mapping);
-            known.emplace_back("embedding");
-            refuse_unknown("property", name, known);
+    with_object(body, "The body", [&](object members) {
+        for (const auto& [name, value] : members) {
+            if (name == "embedding") {
+                item.embedding = read_vector(value, name, mapping);
+            } else if (const auto* property = find_property(mapping, name)) {
+                auto& held = item.properties[static_cast<std::size_t>(property - mapping.properties.data())];
+                held = value.is_null()
+                           ? bolt::Value()
+                           : std::visit([](auto&& scalar) { return bolt::Value(std::move(scalar)); },
+                                        require_scalar(value, *property));
+            } else if (name == "id") {
+                if (!equals(value, id)) refuse("The body's id is not that of the path.");
+            } else {
+                auto known = property_names(mapping);
+                known.emplace_back("embedding");
+                refuse_unknown("property", name, known);
+            }
         }
-    }
+    });
     return item;
 }
 
 SearchRequest read_search(std::string_view body, const sync::MediaMapping& mapping) {
-    const json object = parse_object(body, "The body");
     SearchRequest request;
-    for (const auto& [name, value] : object.items()) {
-        if (name == "embedding") {
-            const auto numbers = read_vector(value, name, mapping);
-            request.vector.assign(numbers.begin(), numbers.end());
-        } else if (name == "k") {
-            request.k = read_k(value);
-        } else if (name == "filter") {
-            request.filter = to_filter(value, mapping);
-        } else {
-            refuse_unknown("member", name, {"embedding", "k", "filter"});
+    with_object(body, "The body", [&](object members) {
+        for (const auto& [name, value] : members) {
+            if (name == "embedding") {
+                const auto numbers = read_vector(value, name, mapping);
+                request.vector.assign(numbers.begin(), numbers.end());
+            } else if (name == "k") {
+                request.k = read_k(value);
+            } else if (name == "filter") {
+                request.filter = read_filter(value, mapping);
+            } else {
+                refuse_unknown("member", name, {"embedding", "k", "filter"});
+            }
         }
-    }
+    });
     if (request.vector.empty())
         refuse(fmt::format("embedding, an array of {} numbers, is missing.", mapping.dimension));
     return request;
 }
 
 engine::RecommendationRequest read_recommendation(std::string_view body, const sync::MediaMapping& mapping) {
-    const json object = parse_object(body, "The body");
     engine::RecommendationRequest request;
-    for (const auto& [name, value] : object.items()) {
-        if (name == "user_id") {
-            if (!value.is_string()) refuse("user_id must be a string.");
-            request.user = value.get<std::string>();
-        } else if (name == "k") {
-            request.k = read_k(value);
-        } else if (name == "strategy") {
-            const auto strategy =
-                value.is_string() ? engine::parse_strategy(value.get<std::string>()) : std::nullopt;
-            if (!strategy) refuse("strategy must be auto, vector, graph or hybrid.");
-            request.strategy = *strategy;
-        } else if (name == "filter") {
-            request.filter = to_filter(value, mapping);
-        } else {
-            refuse_unknown("member", name, {"user_id", "k", "strategy", "filter"});
+    with_object(body, "The body", [&](object members) {
+        for (const auto& [name, value] : members) {
+            if (name == "user_id") {
+                if (!value.is_string()) refuse("user_id must be a string.");
+                request.user = std::string_view(value);
+            } else if (name == "k") {
+                request.k = read_k(value);
+            } else if (name == "strategy") {
+                const auto strategy =
+                    value.is_string() ? engine::parse_strategy(std::string_view(value)) : std::nullopt;
+                if (!strategy) refuse("strategy must be auto, vector, graph or hybrid.");
+                request.strategy = *strategy;
+            } else if (name == "filter") {
+                request.filter = read_filter(value, mapping);
+            } else {
+                refuse_unknown("member", name, {"user_id", "k", "strategy", "filter"});
+            }
         }
-    }
+    });
     if (request.user.empty() || request.user.size() > kMaxIdBytes) {
         refuse(fmt::format("user_id, a string of 1 to {} bytes, is missing or too long.", kMaxIdBytes));
     }
@@ -309,7 +342,7 @@ engine::RecommendationRequest read_recommendation(std::string_view body, const s
 }
 
 search::Filter read_filter(std::string_view text, const sync::MediaMapping& mapping) {
-    return to_filter(parse_object(text, "filter"), mapping);
+    return with_object(text, "filter", [&](object conditions) { return to_filter(conditions, mapping); });
 }
 
 std::size_t read_k(std::string_view text) {

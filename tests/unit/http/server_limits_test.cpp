@@ -223,6 +223,24 @@ TEST(ServerLimits, RequestsBeyondTheQueueAreRefused) {
     EXPECT_EQ(other.ask("GET /hello").read().status, 200) << "the connection stays";
 }
 
+TEST(ServerLimits, ProbesAreAnsweredWhileAllWorkersAreBusy) {
+    Gate gate;
+    ServerConfig config = with_limits({.waiting_requests = 0});
+    config.workers = 1;
+    Router router;
+    router.add(
+        "GET /alive", [](const Request&) { return text("yes"); }, Access::anyone);
+    TestServer server(config, &gate, std::move(router));
+    Client running(server.port());
+    running.ask("GET /gate");
+    gate.wait_for(1);
+    Client client(server.port());
+    EXPECT_EQ(client.ask("GET /hello").read().status, 503);
+    EXPECT_EQ(client.ask("GET /alive").read().body, "yes");
+    gate.open();
+    EXPECT_EQ(running.read().body, "passed");
+}
+
 TEST(ServerLimits, ConnectionsBeyondTheLimitAreTurnedAway) {
     TestServer server(with_limits({.connections = 2}));
     auto first = std::make_unique<Client>(server.port());

@@ -60,6 +60,7 @@ TEST(ReadItem, RefusesWhatIsNoJson) {
     EXPECT_EQ(item_refusal(R"({"embedding": [1e999, 1, 2]})").first, 400U);
     EXPECT_EQ(item_refusal("{\"title\": \"\xff\"}").first, 400U);
     EXPECT_EQ(item_refusal(std::string(200'000, '[')).first, 400U);
+    EXPECT_THAT(item_refusal(R"({"rating": 100000000000000000000})").second, HasSubstr("need an exponent"));
 }
 
 TEST(ReadItem, SaysWhatIsWrong) {
@@ -108,10 +109,10 @@ TEST(ReadSearch, TakesVectorKAndFilter) {
     EXPECT_EQ(request.k, 25U);
     using search::Comparison;
     EXPECT_EQ(request.filter,
-              (search::Filter{{"adult", Comparison::equal, {false}},
+              (search::Filter{{"year", Comparison::greater_or_equal, {std::int64_t{1990}}},
+                              {"year", Comparison::less, {std::int64_t{2000}}},
                               {"title", Comparison::one_of, {std::string("a"), std::string("b")}},
-                              {"year", Comparison::greater_or_equal, {std::int64_t{1990}}},
-                              {"year", Comparison::less, {std::int64_t{2000}}}}));
+                              {"adult", Comparison::equal, {false}}}));
     EXPECT_EQ(read_search(R"({"embedding": [1, 2, 3]})", films()).k, 10U);
 }
 
