@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/error.h"
 #include "neo4j/cypher.h"
 #include "neo4j/read_session.h"
 #include "neo4j/scalar.h"
@@ -107,19 +108,33 @@ Neo4jSearcher::Neo4jSearcher(bolt::Driver& driver, std::string database, const s
     : driver_(driver), database_(std::move(database)), mapping_(mapping) {}
 
 std::vector<search::Neighbour> Neo4jSearcher::nearest(const search::Query& query, Deadline deadline) {
-    const auto index = index_name(deadline);
+    if (const auto index = index_name(deadline); !index.empty()) {
+        try {
+            auto found = nearest_by_index(index, query, deadline);
+            if (query.filter.empty() || found.size() == query.k) return found;
+        } catch (const Error& error) {
+            // It may have been dropped since it was found.
+            if (error.retryable() || look_again(deadline) == index) throw;
+        }
+    }
+    return nearest_of_all(query, deadline);
+}
+
+std::vector<search::Neighbour> Neo4jSearcher::nearest_by_index(const std::string& index,
+                                                               const search::Query& query,
+                                                               Deadline deadline) {
     const auto condition = condition_of(query.filter);
-    if (!index.empty()) {
-        const std::size_t candidates =
-            query.filter.empty() ? query.k : std::min(kMostCandidates, 10 * query.k + 100);
-        auto found =
-            run(fmt::format(
-                    "CALL db.index.vector.queryNodes($index, $candidates, $vector) YIELD node AS m, score "
+    const std::size_t candidates =
+        query.filter.empty() ? query.k : std::min(kMostCandidates, 10 * query.k + 100);
+    return run(
+        fmt::format("CALL db.index.vector.queryNodes($index, $candidates, $vector) YIELD node AS m, score "
                     "{} RETURN {} ORDER BY score DESC LIMIT $k",
                     condition.empty() ? "" : "WHERE " + condition, returned(mapping_)),
-                query, candidates, index, deadline);
-        if (query.filter.empty() || found.size() == query.k) return found;
-    }
+        query, candidates, index, deadline);
+}
+
+std::vector<search::Neighbour> Neo4jSearcher::nearest_of_all(const search::Query& query, Deadline deadline) {
+    const auto condition = condition_of(query.filter);
     const auto embedding = "m." + quote_name(mapping_.embedding_property);
     return run(
         fmt::format("MATCH (m:{}) WHERE {} IS :: LIST<FLOAT NOT NULL> NOT NULL AND size({}) = {}{} "
@@ -170,6 +185,14 @@ std::string Neo4jSearcher::index_name(Deadline deadline) {
         look_again_ = Deadline::at({});
         throw;
     }
+}
+
+std::string Neo4jSearcher::look_again(Deadline deadline) {
+    {
+        const std::lock_guard lock(mutex_);
+        look_again_ = Deadline::at({});
+    }
+    return index_name(deadline);
 }
 
 std::string Neo4jSearcher::find_index(Deadline deadline) {

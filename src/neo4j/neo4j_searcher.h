@@ -26,8 +26,12 @@ class Neo4jSearcher : public search::Searcher {
     std::string index_name(Deadline deadline);
 
   private:
+    std::vector<search::Neighbour> nearest_by_index(const std::string& index, const search::Query& query,
+                                                    Deadline deadline);
+    std::vector<search::Neighbour> nearest_of_all(const search::Query& query, Deadline deadline);
     std::vector<search::Neighbour> run(const std::string& text, const search::Query& query,
                                        std::size_t candidates, const std::string& index, Deadline deadline);
+    std::string look_again(Deadline deadline);
     std::string find_index(Deadline deadline);
 
     bolt::Driver& driver_;

@@ -138,6 +138,9 @@ def test_a_vector_index_of_neo4j_is_used(start, films, media):
     some = {name: film for name, film in films.items() if film["year"] == 1955}
     answer = engine.search(wanted, k=5, filter={"year": 1955}).json
     assert [hit["id"] for hit in answer["results"]] == nearest(some, wanted, 5)
+    media("DROP INDEX `v_LABEL`")
+    assert [hit["id"] for hit in engine.search(wanted, k=7).json["results"]] == nearest(films, wanted, 7)
+    assert engine.status()["neo4j_vector_index"] is None
 
 
 @pytest.mark.parametrize("method, path, body, status, part", [
@@ -272,18 +275,34 @@ def test_shadow_compares_and_falls_back(start, films, media, milvus, tool, stack
     wait_for(lambda: engine.search(vector(1)).json["source"] == "milvus")
 
 
-def test_milvus_away_in_dual_write_fails_nothing_and_loses_nothing(start, films, media, milvus, tool, stack):
+def test_milvus_away_for_a_minute_in_dual_write_fails_nothing_and_loses_nothing(start, films, media, milvus, tool, stack):
     tool.what[-1] = "title,year"
     tool.copy("--dimension", DIMENSION)
     engine = start("dual_write")
+
+    def counted():
+        return sum(engine.metric(f'crossover_dual_write_total{{result="{result}"}}') for result in ("success", "failure", "deferred"))
+
+    assert engine.put("film-099", title="before", year=1, embedding=vector(99)).status == 200
+    wait_for(lambda: engine.metric('crossover_dual_write_total{result="success"}') == 1)
     stack("kill", "milvus")
+    depths = []
     try:
-        for n in range(50):
-            assert engine.put(f"film-{n:03}", title=f"T{n}", year=n, embedding=vector(3000 + n)).status == 200
+        away_since, changes = time.monotonic(), 0
+        while time.monotonic() < away_since + 60:
+            n = changes % 50
+            assert engine.put(f"film-{n:03}", title=f"T{changes}", year=n, embedding=vector(3000 + changes)).status == 200
             assert engine.search(vector(n)).status == 200
+            changes += 1
+            time.sleep(0.02)  # traffic of some fifty changes a second
+            if changes % 100 == 0:
+                depths.append(engine.metric("crossover_outbox_depth"))
         for n in range(50, 60):
             assert engine.delete(f"film-{n:03}").status == 204
-        wait_for(lambda: engine.metric("crossover_outbox_depth") == 60)
+        wait_for(lambda: engine.metric("crossover_outbox_depth") == changes + 10)
+        wait_for(lambda: counted() == 1 + changes + 10)
+        assert engine.metric('crossover_dual_write_total{result="success"}') == 1
+        assert depths == sorted(depths) and depths[-1] > 0
         wait_for(lambda: engine.metric("crossover_milvus_up") == 0)
         assert engine.request("GET", "/readyz").status == 200
         log = engine.log()
@@ -367,6 +386,12 @@ def test_the_mode_is_turned_by_sighup_under_traffic(start, films, media, milvus,
         wait_for(lambda: engine.metric('crossover_search_duration_seconds_count{store="milvus"}') > 20)
         turn("shadow_milvus")
         turn("dual_write")
+        epoch = media("MATCH (e:CaptureEpoch) RETURN max(e.number) AS n")[0]["n"]
+        turn("neo4j_only")
+        wait_for(lambda: engine.metric("crossover_outbox_depth") == 0)
+        turn("dual_write")
+        assert media("MATCH (e:CaptureEpoch) RETURN max(e.number) AS n")[0]["n"] == epoch + 1
+        tool.copy("--dimension", DIMENSION)
     finally:
         stop.set()
         for thread in threads:
@@ -375,10 +400,6 @@ def test_the_mode_is_turned_by_sighup_under_traffic(start, films, media, milvus,
     settled(media)
     rows = both(media, milvus)
     assert {name: row[0] for name, row in rows.items() if name.startswith("w")} == written
-    turn("neo4j_only")
-    epoch = media("MATCH (e:CaptureEpoch) RETURN max(e.number) AS n")[0]["n"]
-    turn("dual_write")
-    assert media("MATCH (e:CaptureEpoch) RETURN max(e.number) AS n")[0]["n"] == epoch + 1
 
 
 def test_a_copy_is_refused_while_a_replica_does_not_capture(start, films, media, tool):
