@@ -26,6 +26,8 @@ import statistics
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 
 from run import DIMENSION, ROOT, Servers, await_quiet, describe_machine, say
 
@@ -37,7 +39,9 @@ from proxy import Proxy
 COLLECTION = "bench_media"
 QUERIES = 200
 SECONDS = 8
-PUT_SECONDS = 20  # 2,000 requests: twenty of them are slower than p99
+PUT_LABEL, PUT_COLLECTION = "BenchPut", "bench_put"  # apart, so that no search finds what is put
+PUT_SECONDS = 10  # a thousand requests: ten of them are slower than p99
+PUT_TURNS = 6  # of all modes, so that a slow minute hits all
 INDEX = "bench_vectors"
 HOUR_OF_REQUESTS = 3600 * 100
 
@@ -59,6 +63,11 @@ class Service:
     def text(self):
         self.log.seek(0)
         return self.log.read()
+
+    def ready(self):
+        with contextlib.suppress(urllib.error.HTTPError):
+            return urllib.request.urlopen(f"http://{self.address}/readyz").status == 200
+        return False
 
     def cpu_seconds(self):
         fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
@@ -86,10 +95,10 @@ class Bench:
         return [self.program("bench_search"), kind, "--vectors", str(self.vectors), "--dimension", str(DIMENSION),
                 "--seconds", str(seconds), *map(str, arguments)]  # fmt: skip
 
-    def load(self, kind, *arguments, service=None):
+    def load(self, kind, *arguments, service=None, seconds=SECONDS):
         await_quiet(60)
         cpu = service.cpu_seconds() if service else 0
-        command = self.search_command(kind, PUT_SECONDS if kind == "puts" else SECONDS, *arguments)
+        command = self.search_command(kind, seconds, *arguments)
         result = json.loads(subprocess.check_output(command, env=self.servers.environment, text=True))
         if service and result.get("requests"):
             result["cpu_ms"] = 1000 * (service.cpu_seconds() - cpu) / result["requests"]
@@ -99,10 +108,10 @@ class Bench:
         self.measured[name].append(result)
         say(f"{name}: " + ", ".join(f"{key} {value:,.2f}" for key, value in result.items() if isinstance(value, float)))
 
-    def engine(self, mode, **environment):
+    def engine(self, mode, label=None, collection=COLLECTION, **environment):
         """One replica on the bench's media."""
-        command = [self.program("recommendation-engine"), "--listen", "127.0.0.1:0", "--storage-mode", mode, "--label", self.label,
-                   "--collection", COLLECTION, "--shadow-share", "0"]  # fmt: skip
+        command = [self.program("recommendation-engine"), "--listen", "127.0.0.1:0", "--storage-mode", mode,
+                   "--label", label or self.label, "--collection", collection, "--shadow-share", "0"]  # fmt: skip
         return contextlib.closing(Service(self, command, r"event=listening.* address=(\S+)", **environment))
 
     def python_service(self):
@@ -123,6 +132,12 @@ class Bench:
                      "--checkpoint-file", "engine-checkpoint.json", "--quarantine-file", "engine-quarantine.ndjson"],
                     env=self.servers.environment, cwd=self.options.out, check=True, stdout=sys.stderr,
                 )  # fmt: skip
+            say("making room for what is put")
+            driver.execute_query(f"CREATE CONSTRAINT IF NOT EXISTS FOR (m:{PUT_LABEL}) REQUIRE m.id IS UNIQUE")
+            driver.execute_query(
+                f"MERGE (m:{PUT_LABEL} {{id: 'first'}}) SET m += {{title: 'First', genre: 'Drama', year: 2000, embedding: $vector}}",
+                vector=[1.0] * DIMENSION,
+            )
             say("waiting until Milvus has compacted and indexed what it was given")
             await_quiet(1800)
             say("reading all vectors, for brute force")
@@ -182,27 +197,30 @@ class Bench:
             self.note("search_index", {**self.load("http", "--address", engine.address), "recall": self.recall(engine)})
 
     def writes(self):
-        rate = ["--rate", self.options.rate, "--connections", 16]
         milvus = self.servers.environment["MILVUS_URI"]
         host, _, port = milvus.partition("://")[2].partition(":")
         slow = Proxy((host, int(port)), delay=0.2)
+        cases = (
+            ("put_neo4j_only", "neo4j_only", milvus),
+            ("put_dual_up", "dual_write", milvus),
+            ("put_dual_slow", "dual_write", f"http://{slow.address}"),
+            ("put_dual_down", "dual_write", "http://127.0.0.1:1"),
+        )
         try:
-            for name, mode, environment in (
-                ("put_neo4j_only", "neo4j_only", {}),
-                ("put_dual_up", "dual_write", {}),
-                ("put_dual_slow", "dual_write", {"MILVUS_URI": f"http://{slow.address}"}),
-                ("put_dual_down", "dual_write", {"MILVUS_URI": "http://127.0.0.1:1"}),
-            ):
-                with self.engine(mode, **environment) as engine:
-                    self.load("puts", "--address", engine.address, *rate)  # warms up
-                    self.note(name, self.load("puts", "--address", engine.address, *rate))
+            for turn in range(PUT_TURNS):
+                for name, mode, uri in cases[turn % 4 :] + cases[: turn % 4]:
+                    with self.engine(mode, PUT_LABEL, PUT_COLLECTION, MILVUS_URI=uri) as engine:
+                        puts = ["puts", "--address", engine.address, "--rate", self.options.rate, "--connections", 16]
+                        self.load(*puts, seconds=3)  # warms up
+                        self.note(name, self.load(*puts, seconds=PUT_SECONDS))
         finally:
             slow.close()
-            self.forget_puts()
 
     def memory(self):
         """Searches as fast as they come, and changes beside them: an hour's worth, in slices."""
-        with self.engine("hybrid") as engine:
+        with self.engine("hybrid", PUT_LABEL, PUT_COLLECTION) as engine:
+            while not engine.ready():
+                time.sleep(0.1)
             there = ["--address", engine.address, "--connections", 16]
             puts = subprocess.Popen(
                 self.search_command("puts", 100_000, *there, "--rate", self.options.rate),
@@ -218,12 +236,6 @@ class Bench:
             finally:
                 puts.terminate()
                 puts.wait()
-        self.forget_puts()
-
-    def forget_puts(self):
-        with self.servers.neo4j() as driver:
-            driver.execute_query(f"MATCH (m:{self.label}) WHERE m.id STARTS WITH 'bench-' DETACH DELETE m")
-            driver.execute_query("MATCH (c:EmbeddingChange) DELETE c")
 
     def middle(self, name, key):
         return statistics.median(result[key] for result in self.measured[name])
@@ -242,10 +254,12 @@ class Bench:
         yield f"| searches a second of the bare client's, 16 connections | {share:.0%} | ≥ 80% |"
         cpu = statistics.median(a["cpu_ms"] / b["cpu_ms"] for a, b in zip(self.measured["engine_16"], self.measured["python_16"]))
         yield f"| processor time for a search, of FastAPI's with pymilvus | {cpu:.2f} | ≤ 0.25 |"
-        base = self.middle("put_neo4j_only", "p99_ms")
         for name, what in (("put_dual_up", "up"), ("put_dual_slow", "200 ms late"), ("put_dual_down", "down")):
+            ratio = statistics.median(
+                a["p99_ms"] / b["p99_ms"] for a, b in zip(self.measured[name], self.measured["put_neo4j_only"])
+            )
             yield (f"| PUT p99 in `dual_write` with Milvus {what}, over `neo4j_only`, {self.options.rate}/s "
-                   f"| {self.middle(name, 'p99_ms') / base:.2f} × | ≤ 1.25 × |")
+                   f"| {ratio:.2f} × | ≤ 1.25 × |")
         hybrid = self.middle("search_hybrid", "p95_ms")
         for name, what in (("search_index", "Neo4j's vector index"), ("search_exact", "exact comparison in Cypher")):
             yield f"| `hybrid` against {what}, p95 | {self.middle(name, 'p95_ms') / hybrid:.1f} × faster | what is true |"
