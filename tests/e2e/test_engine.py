@@ -390,7 +390,7 @@ def test_the_mode_is_turned_by_sighup_under_traffic(start, films, media, milvus,
         turn("neo4j_only")
         wait_for(lambda: engine.metric("crossover_outbox_depth") == 0)
         turn("dual_write")
-        assert media("MATCH (e:CaptureEpoch) RETURN max(e.number) AS n")[0]["n"] == epoch + 1
+        assert media("MATCH (e:CaptureEpoch) RETURN max(e.number) AS n")[0]["n"] == epoch + 2  # entered and left
         tool.copy("--dimension", DIMENSION)
     finally:
         stop.set()
