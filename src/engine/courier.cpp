@@ -5,7 +5,6 @@
 
 #include "core/error.h"
 #include "core/logging.h"
-#include "core/retry.h"
 #include "engine/faults.h"
 #include "sync/sync.h"
 
@@ -20,9 +19,6 @@ constexpr std::size_t kBatchEntries = 128;
 /// A lease ends this much earlier for its owner than for the others, whose clock is Neo4j's.
 constexpr std::chrono::seconds kLeaseMargin = 3s;
 constexpr std::chrono::seconds kWriteTimeout = 5s;
-/// Changes that come so close together go together: each delivery asks both stores four times, which the
-/// requests feel. Searches of Milvus may be further behind than that anyway.
-constexpr std::chrono::milliseconds kGather = 200ms;
 
 }  // namespace
 
@@ -72,7 +68,6 @@ void Courier::accept(Delivery delivery) {
 
 void Courier::run(const std::stop_token& stop) {
     while (auto first = queue_.pop(stop)) {
-        if (queue_.size() < kBatchEntries) sleep_for(kGather, stop);
         std::vector<neo4j::ChangeEntry> entries;
         Deadline limit = ports_.heartbeat_limit();
         for (std::optional<Delivery> next = std::move(first); next; next = queue_.try_pop()) {
