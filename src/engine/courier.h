@@ -39,12 +39,12 @@ struct SyncPorts {
 /// the breaker.
 std::size_t deliver(const SyncPorts& ports, const std::vector<neo4j::ChangeEntry>& entries, Deadline limit);
 
-/// Brings changes to Milvus right after their commit, in threads of its own, so that requests need not wait.
+/// Brings changes to Milvus right after their commit, in a thread of its own, so that requests need not wait.
 /// What it can't deliver keeps its entry in the outbox, for the reconciler. Thread-safe.
 class Courier {
   public:
-    Courier(SyncPorts ports, int threads);
-    /// Ends after the deliveries under way.
+    explicit Courier(SyncPorts ports);
+    /// Ends after the delivery under way.
     ~Courier();
 
     /// Never waits: what does not fit the queue is left to the reconciler.
@@ -55,7 +55,7 @@ class Courier {
 
     SyncPorts ports_;
     BoundedQueue<Delivery> queue_;
-    std::vector<std::jthread> threads_;
+    std::jthread thread_;
 };
 
 }  // namespace crossover::engine

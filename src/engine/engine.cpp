@@ -28,7 +28,6 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-constexpr int kCouriers = 2;
 /// With Bounded consistency searches may be so far behind: Milvus's default is 5 s.
 constexpr std::chrono::seconds kMilvusStaleness = 6s;
 constexpr auto kBeatTimeout = 5s;
@@ -120,7 +119,7 @@ struct Engine::State {
         report(config.mode);
         settle(config.mode);
         if (target) {
-            courier = std::make_unique<Courier>(ports(), kCouriers);
+            courier = std::make_unique<Courier>(ports());
             reconciler = std::make_unique<Reconciler>(
                 ports(), [this](Deadline deadline) { target->probe(deadline); },
                 Reconciler::Settings{.alarm_depth = config.outbox_alarm_depth});
