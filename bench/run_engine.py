@@ -41,7 +41,7 @@ QUERIES = 200
 SECONDS = 8
 PUT_LABEL, PUT_COLLECTION = "BenchPut", "bench_put"  # apart, so that no search finds what is put
 PUT_SECONDS = 10  # a thousand requests: ten of them are slower than p99
-PUT_TURNS = 6  # of all modes, so that a slow minute hits all
+PUT_TURNS = 8  # of all modes, so that a slow minute hits all
 INDEX = "bench_vectors"
 HOUR_OF_REQUESTS = 3600 * 100
 
@@ -202,13 +202,14 @@ class Bench:
         slow = Proxy((host, int(port)), delay=0.2)
         cases = (
             ("put_neo4j_only", "neo4j_only", milvus),
+            ("put_neo4j_again", "neo4j_only", milvus),  # how much two runs of one and the same differ
             ("put_dual_up", "dual_write", milvus),
             ("put_dual_slow", "dual_write", f"http://{slow.address}"),
             ("put_dual_down", "dual_write", "http://127.0.0.1:1"),
         )
         try:
             for turn in range(PUT_TURNS):
-                for name, mode, uri in cases[turn % 4 :] + cases[: turn % 4]:
+                for name, mode, uri in cases[turn % len(cases) :] + cases[: turn % len(cases)]:
                     with self.engine(mode, PUT_LABEL, PUT_COLLECTION, MILVUS_URI=uri) as engine:
                         puts = ["puts", "--address", engine.address, "--rate", self.options.rate, "--connections", 16]
                         self.load(*puts, seconds=3)  # warms up
@@ -254,12 +255,16 @@ class Bench:
         yield f"| searches a second of the bare client's, 16 connections | {share:.0%} | ≥ 80% |"
         cpu = statistics.median(a["cpu_ms"] / b["cpu_ms"] for a, b in zip(self.measured["engine_16"], self.measured["python_16"]))
         yield f"| processor time for a search, of FastAPI's with pymilvus | {cpu:.2f} | ≤ 0.25 |"
-        for name, what in (("put_dual_up", "up"), ("put_dual_slow", "200 ms late"), ("put_dual_down", "down")):
+        for name, what, bound in (
+            ("put_dual_up", "`dual_write` with Milvus up", "≤ 1.25 ×"),
+            ("put_dual_slow", "`dual_write` with Milvus 200 ms late", "≤ 1.25 ×"),
+            ("put_dual_down", "`dual_write` with Milvus down", "≤ 1.25 ×"),
+            ("put_neo4j_again", "`neo4j_only` once more", "what noise makes"),
+        ):
             ratio = statistics.median(
                 a["p99_ms"] / b["p99_ms"] for a, b in zip(self.measured[name], self.measured["put_neo4j_only"])
             )
-            yield (f"| PUT p99 in `dual_write` with Milvus {what}, over `neo4j_only`, {self.options.rate}/s "
-                   f"| {ratio:.2f} × | ≤ 1.25 × |")
+            yield f"| PUT p99 in {what}, over `neo4j_only`, {self.options.rate}/s | {ratio:.2f} × | {bound} |"
         hybrid = self.middle("search_hybrid", "p95_ms")
         for name, what in (("search_index", "Neo4j's vector index"), ("search_exact", "exact comparison in Cypher")):
             yield f"| `hybrid` against {what}, p95 | {self.middle(name, 'p95_ms') / hybrid:.1f} × faster | what is true |"
