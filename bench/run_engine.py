@@ -279,6 +279,7 @@ class Bench:
             ("engine_16", "engine, 16"), ("python_1", "FastAPI, 1 connection"), ("python_16", "FastAPI, 16"),
             ("search_hybrid", "`hybrid`"), ("search_index", "`neo4j_only`, vector index"),
             ("search_exact", "`neo4j_only`, exact"), ("put_neo4j_only", "PUT, `neo4j_only`"),
+            ("put_neo4j_again", "PUT, `neo4j_only`, once more"),
             ("put_dual_up", "PUT, `dual_write`, Milvus up"), ("put_dual_slow", "PUT, `dual_write`, Milvus late"),
             ("put_dual_down", "PUT, `dual_write`, Milvus down"),
         ):  # fmt: skip
