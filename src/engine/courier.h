@@ -6,7 +6,7 @@
 
 #include "core/bounded_queue.h"
 #include "core/deadline.h"
-#include "engine/circuit_breaker.h"
+#include "core/circuit_breaker.h"
 #include "engine/metrics.h"
 #include "neo4j/change_log.h"
 #include "sync/source_store.h"
