@@ -39,26 +39,31 @@ class KeyScan {
     bool next(std::vector<std::string>& keys, Deadline deadline);
 
   private:
-    bool begin_node(Deadline deadline);
+    bool begin_walk(Deadline deadline);
     bool begin_round(Deadline deadline);
-    void end_node(Deadline deadline);
     void read_page(std::vector<std::string>& keys, Deadline deadline);
-    void wait(Deadline deadline);
-    std::optional<ClusterNode> look(Deadline deadline);
+    void end_walk(Deadline deadline);
+    void count_slots(const ClusterNode& before, const ClusterNode& after);
+    ClusterNode look(Deadline deadline);
+    Error on_the_move() const;
 
     Keyspace& keyspace_;
     const std::string pattern_;
     const std::string page_;
     std::bitset<kSlots> seen_;
-    std::vector<std::size_t> round_;  ///< nodes still to be walked over
-    int rounds_ = 0;
-    Backoff backoff_;
-    bool walking_ = false;
     bool finished_ = false;
+
+    std::vector<std::size_t> round_;  ///< nodes that are still to be walked over
+    int fruitless_ = 0;               ///< rounds in a row that brought no slot
+    std::size_t seen_before_ = 0;     ///< slots, when the round began
+    bool first_round_ = true;
+    Backoff backoff_;
+
+    bool walking_ = false;
     std::size_t node_ = 0;
     std::uint64_t serial_ = 0;
     std::string cursor_;
-    std::optional<ClusterNode> before_;
+    ClusterNode before_;  ///< what the node said of itself when its walk began
 };
 
 }  // namespace crossover::redis

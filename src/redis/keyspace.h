@@ -74,27 +74,37 @@ class Keyspace {
 
     struct Node {
         Address address;
-        std::string ip;  ///< as the cluster calls it, which may not be how it is connected to
         std::unique_ptr<Connection> connection;
         std::uint64_t serial = 0;  ///< of the connection: another number, another connection
     };
-    struct Round;
+    /// A command that has no final answer yet.
+    struct Open {
+        std::size_t command;
+        std::int32_t node;  ///< -1 = nobody has its slot
+        bool asking;        ///< the node is to answer though it does not own the slot yet
+    };
+    struct Attempt;
 
     void discover();
-    void adopt(const std::vector<ClusterNode>& cluster, const std::string& asked_host);
+    void ask_mode(Connection& connection, Deadline deadline);
     void refresh(Deadline deadline);
-    Connection& connection(std::size_t node, Deadline deadline);
+    bool adopt(const std::vector<ClusterNode>& cluster, const std::string& asked_host);
     std::vector<ClusterNode> ask_nodes(std::size_t node, Deadline deadline);
+    Connection& connection(std::size_t node, Deadline deadline);
     std::size_t node_at(const std::string& host, int port);
-    std::size_t node_of(const ClusterNode& node, const std::string& asked_host);
-    std::size_t owner_of(std::size_t slot, Deadline deadline);
-    std::size_t redirected(const Redirection& to, std::size_t by, Deadline deadline);
+    std::int32_t owner(std::string_view key) const;
+
+    void send_all(const Pipeline& commands, Attempt& attempt, Deadline deadline);
+    void receive_all(Attempt& attempt, std::vector<Reply>& replies, Deadline deadline);
+    void judge(const Open& open, const Reply& reply, Attempt& attempt);
+    void prepare_next(const Pipeline& commands, Attempt& attempt, Deadline deadline);
     void load_scripts(std::size_t node, Deadline deadline);
-    void drop(std::size_t node);
-    std::vector<std::size_t> read_as(const char* command, std::span<const std::string> keys,
-                                     const std::vector<std::size_t>& which, std::vector<Entry>& entries,
+
+    std::vector<Reply> ask_values(const char* command, std::span<const std::string> keys,
+                                  std::span<const std::size_t> which, Deadline deadline);
+    std::vector<std::size_t> read_as(Entry::Type type, std::span<const std::string> keys,
+                                     std::span<const std::size_t> which, std::vector<Entry>& entries,
                                      Deadline deadline);
-    bool expiry_refused(const Reply& reply);
 
     const Address address_;
     const std::chrono::milliseconds connect_timeout_;
@@ -102,11 +112,13 @@ class Keyspace {
     std::string version_;
     bool cluster_ = false;
     bool absolute_expiry_ = true;  ///< PEXPIRETIME is there
-    std::vector<Node> nodes_;      ///< ever met; [0] is the address that was given
-    std::vector<std::size_t> masters_;
+    bool mostly_hashes_ = false;   ///< of the last read; for what is tried first
+    std::vector<Node> nodes_;      ///< all that were ever met; [0] is the address that was given
+    std::vector<std::int32_t> masters_;
     std::vector<std::int32_t> owners_;            ///< of each slot; -1 = nobody
     std::map<std::string, std::string> scripts_;  ///< by digest
     std::uint64_t serial_ = 0;
+    Pipeline questions_;  ///< of read(); reused
 };
 
 }  // namespace crossover::redis
