@@ -47,6 +47,7 @@ bool KeyScan::next(std::vector<std::string>& keys, Deadline deadline) {
         // Whoever is asked next may be another server: its cursor would mean nothing.
         walking_ = false;
         round_.clear();
+        round_begun_ = false;
         throw;
     }
 }
@@ -59,7 +60,7 @@ bool KeyScan::begin_walk(Deadline deadline) {
     if (keyspace_.is_cluster()) before_ = look(deadline);
     keyspace_.connection(node_, deadline);
     serial_ = keyspace_.nodes_[node_].serial;
-    cursor_ = "0";
+    cursor_.assign(1, '0');
     round_.pop_back();
     walking_ = true;
     return true;
@@ -70,7 +71,7 @@ bool KeyScan::begin_round(Deadline deadline) {
         round_ = {0};
         return true;
     }
-    if (!first_round_) {
+    if (round_begun_) {
         if (seen_.count() > seen_before_) {
             fruitless_ = 0;
             backoff_.reset();
@@ -80,7 +81,6 @@ bool KeyScan::begin_round(Deadline deadline) {
         }
         sleep_for(std::min(backoff_.next(), deadline.remaining()), {});
     }
-    first_round_ = true;  // until there is something to walk over
     keyspace_.refresh(deadline);
     for (std::size_t slot = 0; slot < kSlots; ++slot) {
         const auto owner = keyspace_.owners_[slot];
@@ -89,7 +89,7 @@ bool KeyScan::begin_round(Deadline deadline) {
     std::sort(round_.begin(), round_.end());
     round_.erase(std::unique(round_.begin(), round_.end()), round_.end());
     seen_before_ = seen_.count();
-    first_round_ = false;
+    round_begun_ = true;
     return !round_.empty();
 }
 

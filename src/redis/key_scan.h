@@ -56,7 +56,7 @@ class KeyScan {
     std::vector<std::size_t> round_;  ///< nodes that are still to be walked over
     int fruitless_ = 0;               ///< rounds in a row that brought no slot
     std::size_t seen_before_ = 0;     ///< slots, when the round began
-    bool first_round_ = true;
+    bool round_begun_ = false;
     Backoff backoff_;
 
     bool walking_ = false;

@@ -13,6 +13,7 @@ namespace {
 
 /// How often a command is sent again that a server can't carry out for now: about six seconds.
 constexpr int kMostAttempts = 16;
+constexpr int kMostHops = 4;  ///< without a wait between
 constexpr std::chrono::milliseconds kFirstWait{20}, kLongestWait{500};
 /// No cluster has more; a server that names ever new ones is not followed for ever.
 constexpr std::size_t kMostNodes = 2'000;
@@ -180,6 +181,7 @@ bool Keyspace::adopt(const std::vector<ClusterNode>& cluster, const std::string&
     if (!any) return false;
     masters_ = std::move(masters);
     owners_ = std::move(owners);
+    stale_ = false;
     return true;
 }
 
@@ -209,6 +211,17 @@ std::int32_t Keyspace::owner(std::string_view key) const {
 }
 
 std::vector<Reply> Keyspace::run(const Pipeline& commands, Deadline deadline) {
+    try {
+        if (stale_) refresh(deadline);
+        return run_all(commands, deadline);
+    } catch (...) {
+        // Another may have taken the place of the one that failed.
+        stale_ = cluster_;
+        throw;
+    }
+}
+
+std::vector<Reply> Keyspace::run_all(const Pipeline& commands, Deadline deadline) {
     std::vector<Reply> replies(commands.size());
     Attempt attempt;
     attempt.open.reserve(commands.size());
@@ -219,7 +232,9 @@ std::vector<Reply> Keyspace::run(const Pipeline& commands, Deadline deadline) {
         send_all(commands, attempt, deadline);
         receive_all(attempt, replies, deadline);
         if (attempt.again.empty() || attempts == kMostAttempts || deadline.passed()) break;
-        if (attempt.wait) sleep_for(std::min(backoff.next(), deadline.remaining()), {});
+        // Two that send us to each other will agree in a moment.
+        if (attempt.wait || attempts > kMostHops)
+            sleep_for(std::min(backoff.next(), deadline.remaining()), {});
         prepare_next(commands, attempt, deadline);
     }
     return replies;

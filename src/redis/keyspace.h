@@ -94,6 +94,7 @@ class Keyspace {
     std::size_t node_at(const std::string& host, int port);
     std::int32_t owner(std::string_view key) const;
 
+    std::vector<Reply> run_all(const Pipeline& commands, Deadline deadline);
     void send_all(const Pipeline& commands, Attempt& attempt, Deadline deadline);
     void receive_all(Attempt& attempt, std::vector<Reply>& replies, Deadline deadline);
     void judge(const Open& open, const Reply& reply, Attempt& attempt);
@@ -111,6 +112,7 @@ class Keyspace {
     const std::string name_;
     std::string version_;
     bool cluster_ = false;
+    bool stale_ = false;           ///< what is known of the cluster: a node has failed
     bool absolute_expiry_ = true;  ///< PEXPIRETIME is there
     bool mostly_hashes_ = false;   ///< of the last read; for what is tried first
     std::vector<Node> nodes_;      ///< all that were ever met; [0] is the address that was given
