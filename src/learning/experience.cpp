@@ -47,7 +47,8 @@ std::string open_json(const Experience& experience) {
 
 std::string open_qvalue_json(const Experience& experience) {
     return fmt::format(R"({{"agent_id":{},"state_hash":{},"action":{})", json_text(experience.agent),
-                       json_text(experience.decision.state), json_text(to_string(experience.decision.action)));
+                       json_text(experience.decision.state),
+                       json_text(to_string(experience.decision.action)));
 }
 
 std::optional<std::string> extra_json(const Experience& experience) {
