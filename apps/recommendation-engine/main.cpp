@@ -196,7 +196,7 @@ engine::EngineConfig engine_config(const Settings& settings, sync::MediaMapping 
     config.anti_entropy_every = std::chrono::seconds(settings.anti_entropy_secs);
     if (!settings.redis_url.empty()) config.redis = redis::parse_url(settings.redis_url);
     if (const auto mode = agentdb_mode_of(settings)) {
-        config.learning = {config.redis, settings.postgres_url, *mode};
+        config.learning = {config.redis, settings.postgres_url, *mode, !settings.agentdb_mode.empty()};
     }
     if (settings.cache_secs > 0) {
         if (!config.redis) {

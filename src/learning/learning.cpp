@@ -396,6 +396,7 @@ LearningStatus Learning::status() const {
 std::string Learning::unready() {
     State& state = *state_;
     const Primary primary = state.believed();
+    if (!state.config.asked_for) return {};
     try {
         if (primary != Primary::postgres && state.redis) state.redis->control(Deadline::after(1s));
         if (primary == Primary::postgres) {

@@ -27,6 +27,7 @@ struct Config {
     std::optional<redis::Address> redis;
     std::string postgres_url;  ///< empty = there is none
     Mode mode = Mode::redis;
+    bool asked_for = true;  ///< by the operator; else a service can be ready without its store
 };
 
 /// What operators are shown.
