@@ -19,7 +19,7 @@ constexpr auto kCatchUp = 10s;  ///< before anybody has to wait
 /// So long nobody writes, at most; then the attempt is given up.
 constexpr auto kDrain = 3s;
 constexpr std::int64_t kLittleOwed = 500;
-constexpr std::int64_t kMostToCarry = 50'000;
+constexpr std::int64_t kMostToCarry = 200'000;
 constexpr std::size_t kCarryPage = 500;
 constexpr auto kCarry = 30s;
 

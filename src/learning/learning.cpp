@@ -149,7 +149,8 @@ struct Learning::State {
                     return *recorded;
                 }
             } catch (const Error& error) {
-                if (!error.retryable()) throw;
+                // What the other one has to say against it (no tables yet) only counts if it is the primary.
+                if (!error.retryable() && store == first) throw;
                 if (!failure) failure = error;
             }
         }
