@@ -294,7 +294,7 @@ PostgresStore::State PostgresStore::Mover::state(Deadline deadline) {
 
 std::int64_t PostgresStore::Mover::count_since(std::int64_t version, std::int64_t most, Deadline deadline) {
     const auto counted = connection_->exec(
-        fmt::format("SELECT count(*) FROM (SELECT FROM rl_experiences WHERE version > {0} LIMIT {1}) some",
+        fmt::format("SELECT count(*) FROM (SELECT FROM rl_experiences WHERE version > {0} LIMIT {1}) AS newer",
                     version, most),
         deadline);
     return counted.integer(0, 0);
