@@ -280,6 +280,7 @@ void Connection::send(bool sent, Deadline deadline) {
 }
 
 std::unique_ptr<pg_result, Result::Free> Connection::next_result(Deadline deadline) {
+    if (pending_) return std::move(pending_);
     while (PQisBusy(connection_) == 1) {
         wait(POLLIN, deadline, "answer");
         if (PQconsumeInput(connection_) == 0) lost("while waiting for an answer");
@@ -387,6 +388,34 @@ Result Connection::exec_prepared(const std::string& name, std::span<const Parame
                              format == Format::binary ? 1 : 0) == 1,
          deadline);
     return finish(deadline);
+}
+
+void Connection::stream(const std::string& sql, std::span<const Parameter> parameters, Deadline deadline,
+                        const std::function<void(const Result&)>& on_row) {
+    if (connection_ == nullptr) lost("before a statement");
+    const Arrays arrays(parameters);
+    send(PQsendQueryParams(connection_, sql.c_str(), arrays.count(), nullptr, arrays.values.data(),
+                           arrays.lengths.data(), arrays.formats.data(), 1) == 1,
+         deadline);
+    PQsetSingleRowMode(connection_);
+    try {
+        for (;;) {
+            auto next = next_result(deadline);
+            if (!next) lost("while reading rows");
+            Result row;
+            row.result_ = std::move(next);
+            if (PQresultStatus(row.result_.get()) != PGRES_SINGLE_TUPLE) {
+                pending_ = std::move(row.result_);
+                break;
+            }
+            on_row(row);
+        }
+    } catch (...) {
+        // Rows may still be under way, which would be taken for those of the next statement.
+        close();
+        throw;
+    }
+    finish(deadline);
 }
 
 void Connection::begin_copy(const std::string& sql, Deadline deadline) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -47,6 +48,10 @@ enum class Format { text, binary };
 /// What a statement gave. Views hold as long as the Result.
 class Result {
   public:
+    struct Free {
+        void operator()(pg_result* result) const;
+    };
+
     std::size_t rows() const;
     std::size_t columns() const;
     bool is_null(std::size_t row, std::size_t column) const;
@@ -60,9 +65,6 @@ class Result {
 
   private:
     friend class Connection;
-    struct Free {
-        void operator()(pg_result* result) const;
-    };
     std::unique_ptr<pg_result, Free> result_;
 };
 
@@ -95,6 +97,11 @@ class Connection {
         return exec_prepared(name, std::span(parameters.begin(), parameters.size()), deadline, format);
     }
 
+    /// One statement whose rows come one by one, so that memory does not grow with them; each in a Result of
+    /// its own, in binary form. The deadline is for all of them, `on_row`'s own time included.
+    void stream(const std::string& sql, std::span<const Parameter> parameters, Deadline deadline,
+                const std::function<void(const Result&)>& on_row);
+
     /// `COPY … FROM STDIN`, then any bytes in any pieces, then the end, which says how many rows it took.
     /// `sql` may have statements before the COPY. An error ends the COPY.
     void begin_copy(const std::string& sql, Deadline deadline);
@@ -122,6 +129,7 @@ class Connection {
 
     std::string name_;
     pg_conn* connection_ = nullptr;
+    std::unique_ptr<pg_result, Result::Free> pending_;  ///< taken, not yet judged
 };
 
 /// BEGIN, and ROLLBACK where no commit was made. The destructor never throws; a session that can't roll back
