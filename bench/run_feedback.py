@@ -186,7 +186,6 @@ class Bench:
             run(f"UNWIND $rows AS row MERGE (m:{LABEL} {{id: row.id}}) SET m = row", rows=rows)
             run(f"UNWIND range(0, {USERS - 1}) AS n MERGE (u:User {{id: 'sim-' + n}}) WITH u, n UNWIND range(0, 4) AS k"
                 f" MATCH (m:{LABEL} {{id: 'film-' + ((n * 7 + k * 11) % 60)}}) MERGE (u)-[v:VIEWED]->(m) SET v.rating = 5, v.at = 1")
-        self.redis.config_set("appendfsync", "always")
 
 
 def main():

@@ -11,7 +11,6 @@ import threading
 import time
 
 import pytest
-import redis
 from conftest import wait_for
 from rl import Rl
 from test_engine import DIMENSION, engine_path, start, vector  # noqa: F401 (fixtures)
@@ -138,26 +137,13 @@ def rl(env):
 
 @pytest.fixture
 def restart(stack, rl):
-    """Kills a server and starts it. Redis keeps what it acknowledges, as where it is the primary it must."""
-    def keep_everything():
-        rl.redis.config_set("appendfsync", "always")
-
+    """Kills a server and starts it."""
     def restart_one(server):
         stack("kill", server)
         stack("start", server)
-        if server == "redis":
-            wait_for(lambda: pinged(rl.redis))
-            keep_everything()
 
-    keep_everything()
-    yield restart_one
-    rl.redis.config_set("appendfsync", "everysec")
-
-
-def pinged(client):
-    with contextlib.suppress(redis.RedisError):
-        return client.ping()
-    return False
+    assert rl.redis.config_get("appendfsync") == {"appendfsync": "always"}, "Redis must keep what it acknowledges"
+    return restart_one
 
 
 @pytest.fixture

@@ -233,6 +233,11 @@ def test_the_users_policy_comes_from_the_primary(engine, people, rl, mode):  # n
 
 
 def test_a_redis_that_may_forget_is_warned_of(engine, rl):
-    served = engine("redis")
-    wait_for(lambda: "event=agentdb_warning" in served.log())
-    assert "appendfsync=everysec" in served.log()
+    assert rl.redis.config_get("appendfsync") == {"appendfsync": "always"}
+    try:
+        rl.redis.config_set("appendfsync", "everysec")
+        served = engine("redis")
+        wait_for(lambda: "event=agentdb_warning" in served.log())
+        assert "appendfsync=everysec" in served.log()
+    finally:
+        rl.redis.config_set("appendfsync", "always")
