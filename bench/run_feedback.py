@@ -81,7 +81,7 @@ class BareRedis:
             keys=["rl:control:primary", "rl:control:owed", "rl:control:uncaptured", "rl:experience:" + uuid.uuid4().hex,
                   f"rl:qvalue:{user}:{STATE}:graph"],
             args=[self.mode, uuid.uuid4().hex,
-                  f'{{"agent_id":"{user}","state":"{STATE}","action":"graph","reward":0.5,"next_state":null,"done":false,"timestamp":{now:.6f}',
+                  f'{{"agent_id":"{user}","state":"{STATE}","action":"graph","reward":0.5,"done":false,"timestamp":{now:.6f}',
                   "0.5", f'{{"agent_id":"{user}","state_hash":"{STATE}","action":"graph"', "0.1", "", ""])  # fmt: skip
 
 

@@ -35,12 +35,12 @@ std::string policy_key(std::string_view agent) {
 }
 
 std::string open_json(const Experience& experience) {
-    auto json = fmt::format(
-        R"({{"agent_id":{},"state":{},"action":{},"reward":{},"next_state":{},"done":{},"timestamp":{}.{:06})",
-        json_text(experience.agent), json_text(experience.decision.state),
-        json_text(to_string(experience.decision.action)), experience.reward,
-        experience.next_state ? json_text(*experience.next_state) : "null", experience.done,
-        experience.occurred_us / 1'000'000, experience.occurred_us % 1'000'000);
+    auto json =
+        fmt::format(R"({{"agent_id":{},"state":{},"action":{},"reward":{},"done":{},"timestamp":{}.{:06})",
+                    json_text(experience.agent), json_text(experience.decision.state),
+                    json_text(to_string(experience.decision.action)), experience.reward, experience.done,
+                    experience.occurred_us / 1'000'000, experience.occurred_us % 1'000'000);
+    if (experience.next_state) json += R"(,"next_state":)" + json_text(*experience.next_state);
     if (experience.media.index() != 0) json += R"(,"media_id":)" + media_json(experience);
     return json;
 }

@@ -63,7 +63,7 @@ SELECT NULL, NULL, NULL, NULL, encode(policy, 'hex') FROM policies WHERE redis_k
 constexpr const char* kBringExperiences = R"sql(
 INSERT INTO rl_experiences AS old
   (redis_key, agent_id, state, action, reward, next_state, done, occurred_at, extra, version, expires_at)
-SELECT decode(k, 'hex'), v->>'agent_id', v->'state', v->'action', (v->>'reward')::float8, nullif(v->'next_state', 'null'),
+SELECT decode(k, 'hex'), v->>'agent_id', v->'state', v->'action', (v->>'reward')::float8, v->'next_state',
   (v->>'done')::boolean, timestamptz 'epoch' + round((v->>'timestamp')::numeric * 1000000)::bigint * interval '1 microsecond',
   nullif(v - '{agent_id,state,action,reward,next_state,done,timestamp,version}'::text[], '{}'),
   (v->>'version')::bigint, timestamptz 'epoch' + x * interval '1 millisecond'
@@ -88,8 +88,9 @@ WHERE old.version < excluded.version
 /// Of all rows that are newer than a version.
 constexpr const char* kRowsSince = R"sql(
 DECLARE changed NO SCROLL CURSOR FOR SELECT encode(redis_key, 'hex'), version, json::text, coalesce(floor(extract(epoch FROM expires_at) * 1000)::bigint::text, '') FROM (
-  SELECT redis_key, version, expires_at, coalesce(extra, '{{}}') || jsonb_build_object('agent_id', agent_id, 'state', state,
-    'action', action, 'reward', reward, 'next_state', next_state, 'done', done, 'timestamp', extract(epoch FROM occurred_at),
+  SELECT redis_key, version, expires_at, coalesce(extra, '{{}}') || CASE WHEN next_state IS NULL THEN '{{}}' ELSE jsonb_build_object('next_state', next_state) END
+    || jsonb_build_object('agent_id', agent_id, 'state', state,
+    'action', action, 'reward', reward, 'done', done, 'timestamp', extract(epoch FROM occurred_at),
     'version', version) AS json FROM rl_experiences WHERE version > {0}
   UNION ALL
   SELECT redis_key, version, expires_at, coalesce(extra, '{{}}') || jsonb_build_object('agent_id', agent_id,
@@ -294,8 +295,9 @@ PostgresStore::State PostgresStore::Mover::state(Deadline deadline) {
 
 std::int64_t PostgresStore::Mover::count_since(std::int64_t version, std::int64_t most, Deadline deadline) {
     const auto counted = connection_->exec(
-        fmt::format("SELECT count(*) FROM (SELECT FROM rl_experiences WHERE version > {0} LIMIT {1}) AS newer",
-                    version, most),
+        fmt::format(
+            "SELECT count(*) FROM (SELECT FROM rl_experiences WHERE version > {0} LIMIT {1}) AS newer",
+            version, most),
         deadline);
     return counted.integer(0, 0);
 }

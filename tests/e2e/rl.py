@@ -48,7 +48,8 @@ class Rl:
         rows = self.sql("SELECT redis_key, agent_id, state, action, reward, next_state, done,"
                         " extract(epoch FROM occurred_at)::float8, extra FROM rl_experiences")
         names = ("agent_id", "state", "action", "reward", "next_state", "done", "timestamp")
-        return {row[0]: {**dict(zip(names, row[1:8])), **(row[8] or {})} for row in rows}
+        return {row[0]: {name: part for name, part in zip(names, row[1:8]) if name != "next_state" or part is not None} | (row[8] or {})
+                for row in rows}
 
     def postgres_values(self):
         rows = self.sql("SELECT agent_id, state_hash, action, value, visits FROM q_values")

@@ -221,7 +221,10 @@ def test_nothing_is_lost_on_the_way_to_postgresql_and_back(start, media, rl, res
     old = ("old", "viewings=1-4", "vector")
     in_redis, in_postgres = rl.redis_values(), rl.postgres_values()
     assert in_redis == in_postgres and in_redis.pop(old) == (0.5, 3)
-    assert rl.redis_experiences() == rl.postgres_experiences()
+    left, right = rl.redis_experiences(), rl.postgres_experiences()
+    assert left.keys() == right.keys()
+    for key, one in left.items():
+        assert one == right[key], (key, one, right[key], rl.redis.get(key))
     check(rl.redis_experiences(), in_redis, sent)
 
     replicas.turn("redis")
