@@ -5,14 +5,13 @@ import datetime
 import decimal
 import json
 import os
+import socket
 import stat
 import subprocess
-import time
 
-import psycopg
 import pytest
 import redis
-from conftest import AgentDb, wait_for
+from conftest import wait_for
 
 SQL = "'; DROP TABLE rl_experiences; -- \" \\ $1 %s \u2028"
 ANY_BYTES = bytes(range(256))
@@ -251,7 +250,8 @@ def test_two_at_once_and_an_output_that_is_no_file(agentdb):
     for n in range(3_000):
         agentdb.redis.set(f"rl:experience:{n}", json.dumps(experience(reward=n)))
     agentdb.redis.set("rl:experience:bad", "bad")
-    runs = [agentdb.start("--quarantine-file", "/dev/null", "--output", "json") for _ in range(2)]
+    agentdb.quarantine = "/dev/null"
+    runs = [agentdb.start("--output", "json") for _ in range(2)]
     for run in runs:
         out, err = run.communicate(timeout=60)
         assert run.returncode == 4, out + err
@@ -261,7 +261,6 @@ def test_two_at_once_and_an_output_that_is_no_file(agentdb):
 
 
 def free_ports(count):
-    import socket
     held = [socket.socket() for _ in range(count)]
     for one in held:
         one.bind(("127.0.0.1", 0))
@@ -306,9 +305,7 @@ def test_a_redis_cluster(agentdb, redis_server):
     nodes = [f"127.0.0.1:{port}" for port in ports]
     subprocess.run(["redis-cli", "--cluster", "create", *nodes, "--cluster-yes"], check=True, capture_output=True, timeout=60)
     for port in ports:
-        wait_for(lambda port=port: b"cluster_state:ok" in redis.Redis(port=port).execute_command("CLUSTER INFO")
-                 if isinstance(redis.Redis(port=port).execute_command("CLUSTER INFO"), bytes)
-                 else redis.Redis(port=port).execute_command("CLUSTER INFO")["cluster_state"] == "ok")
+        wait_for(lambda port=port: redis.Redis(port=port).execute_command("CLUSTER INFO")["cluster_state"] == "ok")
     cluster = redis.RedisCluster(host="127.0.0.1", port=ports[0])
     for n in range(1_000):
         cluster.set(f"rl:experience:{n}", json.dumps(experience(reward=n)), px=9_000_000 if n % 10 == 0 else None)
