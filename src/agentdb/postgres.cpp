@@ -89,7 +89,7 @@ std::string_view advice(ErrorKind kind, std::string_view sqlstate) {
 
 /// SQLSTATE in libpq's verbose words about a connection that was refused: "FATAL:  28P01: password …"
 std::string sqlstate_in(const std::string& words) {
-    static const std::regex kState(R"(: +(?!FATAL|PANIC|ERROR)([0-9A-Z]{5}): )");
+    static const std::regex kState(R"(:  ([0-9A-Z]{5}): )");
     std::string found;
     for (auto match = std::sregex_iterator(words.begin(), words.end(), kState);
          match != std::sregex_iterator(); ++match) {

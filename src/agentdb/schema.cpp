@@ -82,12 +82,16 @@ void lock_schema(Connection& connection, Deadline deadline) {
     connection.exec(fmt::format("SELECT pg_advisory_xact_lock({})", kSchemaLock), deadline);
 }
 
+int recorded_version(Connection& connection, Deadline deadline) {
+    return static_cast<int>(
+        connection.exec("SELECT coalesce(max(version), 0) FROM agentdb_schema", deadline).integer(0, 0));
+}
+
 }  // namespace
 
 int schema_version(Connection& connection, Deadline deadline) {
     if (connection.exec("SELECT to_regclass('agentdb_schema')", deadline).is_null(0, 0)) return 0;
-    return static_cast<int>(
-        connection.exec("SELECT coalesce(max(version), 0) FROM agentdb_schema", deadline).integer(0, 0));
+    return recorded_version(connection, deadline);
 }
 
 void migrate_schema(Connection& connection, Deadline deadline) {
@@ -97,14 +101,14 @@ void migrate_schema(Connection& connection, Deadline deadline) {
     if (version == kSchemaVersion && indexes_are_there(connection, deadline)) return;
     Transaction transaction(connection, deadline);
     lock_schema(connection, deadline);
-    version = schema_version(connection, deadline);  // somebody may have been quicker
+    // Somebody may have been quicker, which only a statement that locks the table is sure to see: what the session
+    // remembers of the catalogue may be from before the wait.
+    connection.exec(
+        "CREATE TABLE IF NOT EXISTS agentdb_schema (version INTEGER PRIMARY KEY,"
+        " applied_at TIMESTAMPTZ NOT NULL DEFAULT now())",
+        deadline);
+    version = recorded_version(connection, deadline);
     refuse_newer(connection, version);
-    if (version == 0) {
-        connection.exec(
-            "CREATE TABLE IF NOT EXISTS agentdb_schema (version INTEGER PRIMARY KEY,"
-            " applied_at TIMESTAMPTZ NOT NULL DEFAULT now())",
-            deadline);
-    }
     for (; version < kSchemaVersion; ++version) {
         connection.exec(kSteps[static_cast<std::size_t>(version)], deadline);
         connection.exec("INSERT INTO agentdb_schema (version) VALUES ($1)", {std::to_string(version + 1)},
