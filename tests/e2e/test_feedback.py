@@ -1,7 +1,9 @@
 """POST /v1/feedback and what is learnt from it, on real servers, judged by redis-py and psycopg."""
 
 import json
+import threading
 
+import psycopg
 import pytest
 from conftest import wait_for
 from rl import Rl, learn
@@ -140,6 +142,26 @@ def test_strings_are_only_strings(engine, rl, mode):
     assert sorted((one["agent_id"], one["media_id"]) for one in rl.postgres_experiences().values()) == sorted(zip(NASTY, NASTY))
     if mode == "dual":
         assert rl.redis_values() == want and rl.redis_experiences() == rl.postgres_experiences()
+
+
+def test_a_write_and_a_handover_wait_for_each_other(engine, rl):
+    served = engine("postgres")
+    make_primary_postgres(served, rl)
+    answers = []
+    with psycopg.connect(rl.postgres_url) as mover:
+        mover.execute("SELECT pg_advisory_lock(7021453862217)")  # as who moves the primary
+        mover.execute("UPDATE agentdb_state SET primary_store = 'moving'")
+        client = threading.Thread(target=lambda: answers.append(feedback(served, reward=0.5)))
+        client.start()
+        wait_for(lambda: rl.sql("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%rl_experiences%%'"
+                                " AND pid <> pg_backend_pid()"), 10)
+        mover.commit()
+        wait_for(lambda: served.status()["agentdb_primary"] == "moving")
+        assert rl.postgres_experiences() == {} and answers == [], "what waited is refused, and goes on waiting"
+        mover.execute("UPDATE agentdb_state SET primary_store = 'postgres'")
+        mover.commit()
+        client.join()
+    assert recorded(answers[0])["visits"] == 1 and len(rl.postgres_experiences()) == 1
 
 
 def test_postgresql_away_in_dual_fails_no_request(engine, rl, stack):
