@@ -58,11 +58,15 @@ engine_log=.stack/logs/recommendation-engine.log
 config=.stack/config.yaml
 engine='' traffic=''
 
-# write_mode MODE: into the file that the engine reads on SIGHUP.
-write_mode() { printf 'storage:\n  mode: %s\n' "$1" >"$config"; }
+# What an earlier run has handed over stays there.
+agentdb=$(sed -n 's/^agentdb: {mode: \(.*\)}$/\1/p' "$config" 2>/dev/null || true)
+agentdb=${agentdb:-redis} storage=neo4j_only
+
+# write_modes: into the file that the engine reads on SIGHUP.
+write_modes() { printf 'storage: {mode: %s}\nagentdb: {mode: %s}\n' "$storage" "$agentdb" >"$config"; }
 
 start_engine() {
-  write_mode neo4j_only
+  write_modes
   printf '%s$ build/release/bin/recommendation-engine --config %s%s\n' "$bold" "$config" "$plain"
   build/release/bin/recommendation-engine --config "$config" --listen 127.0.0.1:0 --shadow-share 0.5 2>"$engine_log" &
   engine=$!
@@ -75,10 +79,27 @@ start_engine() {
 
 # turn MODE: as an operator does it.
 turn() {
-  write_mode "$1"
+  storage=$1
+  write_modes
   printf '%s$ echo "storage: {mode: %s}" > %s && kill -HUP %s%s\n' "$bold" "$1" "$config" "$engine" "$plain"
   kill -HUP "$engine"
   ./scripts/python scripts/lib/ask_engine.py "$address" wait-for-mode "$1"
+}
+
+# turn_agentdb MODE: likewise, of what is learnt of users.
+turn_agentdb() {
+  agentdb=$1
+  write_modes
+  printf '%s$ echo "agentdb: {mode: %s}" >> %s && kill -HUP %s%s\n' "$bold" "$1" "$config" "$engine" "$plain"
+  kill -HUP "$engine"
+  ./scripts/python scripts/lib/ask_engine.py "$address" wait-for-agentdb "$1"
+}
+
+# count_experiences: both stores.
+count_experiences() {
+  local in_postgres
+  in_postgres=$(psql -X -q -At "$DATABASE_URL" -c 'SELECT count(*) FROM rl_experiences')
+  say "PostgreSQL has $in_postgres experiences, Redis $(redis-cli --no-auth-warning -u "$REDIS_URL" --scan --pattern 'rl:experience:*' | wc -l)."
 }
 
 finish() {
@@ -91,7 +112,7 @@ chapter 'The service, as it was: everything in Neo4j'
 start_engine
 ./scripts/python scripts/lib/traffic.py "$address" data/movies.ndjson &
 traffic=$!
-say 'Eight clients search, write and ask for recommendations from now on.'
+say 'Eight clients search, write, ask for recommendations and say how they liked them from now on.'
 chapter '3. Write to both'
 turn dual_write
 chapter '4. Copy the embeddings from Neo4j to Milvus'
@@ -106,6 +127,18 @@ chapter '7. Hybrid: vectors from Milvus, the graph from Neo4j'
 turn hybrid
 sleep 5 # for traffic to measure
 run ./scripts/python scripts/lib/ask_engine.py "$address" latency
+
+chapter '8. What is learnt of users: from Redis to PostgreSQL'
+if [[ $agentdb == postgres ]]; then
+  say 'An earlier run has moved it.'
+else
+  turn_agentdb dual
+  run "$migrate" migrate-agentdb
+  count_experiences
+  turn_agentdb postgres
+fi
+sleep 2 # for traffic to teach PostgreSQL
+count_experiences
 
 chapter 'What the clients noticed'
 kill "$traffic"

@@ -51,7 +51,10 @@ void Command::add_media_settings() {
 }
 
 CommandLine::CommandLine()
-    : app_("Moves the embeddings of a running recommender from Neo4j to Milvus.", "migrate") {
+    : app_(
+          "Moves a running recommender from Neo4j to Milvus, and its learning state from Redis to "
+          "PostgreSQL.",
+          "migrate") {
     app_.set_help_flag("-h,--help", "this text");
     app_.set_version_flag("--version", "migrate " CROSSOVER_VERSION, "say the version and end");
     app_.allow_extras();
@@ -60,6 +63,7 @@ CommandLine::CommandLine()
                     "  migrate preflight            what is there, and is it enough?\n"
                     "  migrate migrate-embeddings   copy; may be interrupted and run again at any time\n"
                     "  migrate validate             are both stores equal?\n"
+                    "  migrate migrate-agentdb      the learning state: Redis to PostgreSQL\n"
                     "\n'migrate COMMAND --help' tells more.\n\n{}",
                     kExitCodesHelp));
     app_.get_formatter()->column_width(36);
@@ -68,6 +72,7 @@ CommandLine::CommandLine()
     commands_.push_back(make_migrate_embeddings(app_));
     commands_.push_back(make_validate(app_));
     commands_.push_back(make_monitor(app_));
+    commands_.push_back(make_migrate_agentdb(app_));
 }
 
 CommandLine::Parsed CommandLine::parse(int count, const char* const* arguments,

@@ -111,10 +111,9 @@ class Preflight : public Command {
             report.capacity =
                 migrate::ask_capacity(*make_client(settings), migrate::is_loopback(endpoint.host));
         }
-        report.forecast = migrate::forecast(inventory.valid, inventory.mapping.dimension,
-                                            static_cast<int>(settings.hnsw_m),
-                                            static_cast<int>(settings.ef_construction),
-                                            inventory.read_seconds, report.capacity.index_cores);
+        report.forecast = migrate::forecast(
+            inventory.valid, inventory.mapping.dimension, static_cast<int>(settings.hnsw_m),
+            static_cast<int>(settings.ef_construction), inventory.read_seconds, report.capacity.index_cores);
     }
 
     bool only_connectivity_ = false;

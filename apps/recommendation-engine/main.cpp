@@ -29,6 +29,7 @@ using namespace std::chrono_literals;
 constexpr auto kWaitForNeo4j = 60s;
 constexpr auto kDrain = 25s;  // Kubernetes kills 30 s after SIGTERM
 constexpr std::string_view kModePath = "storage.mode";
+constexpr std::string_view kAgentdbPath = "agentdb.mode";
 
 sigset_t handled_signals() {
     sigset_t signals;
@@ -51,6 +52,7 @@ class Configuration {
         flags_.add(
             app_, "Storage",
             {"storage.mode", "storage.shadow_share", "storage.outbox_alarm", "storage.anti_entropy_secs"});
+        flags_.add(app_, "Learning", {"agentdb.mode"});
         flags_.add(app_, "Cache", {"cache.secs"});
         flags_.add(app_, "Servers",
                    {"neo4j.uri", "neo4j.user", "neo4j.database", "neo4j.ca_file", "milvus.uri",
@@ -66,7 +68,7 @@ class Configuration {
         flags_.add_config_file(app_, "General");
         app_.set_help_flag("-h,--help", "this text")->group("General");
         app_.footer(fmt::format(
-            "\nSIGHUP reads the configuration file again and turns the storage mode; SIGTERM lets "
+            "\nSIGHUP reads the configuration file again and turns both modes; SIGTERM lets "
             "requests\nend. docs/api/openapi.yaml has the routes.\n\n{}\nSERVICE_TOKEN is the token "
             "that clients must bear; it is required off loopback.\n\n{}",
             cli::kSettingsHelp, cli::kExitCodesHelp));
@@ -98,9 +100,20 @@ class Configuration {
     std::string log_format_ = "text";
 };
 
-std::string mode_origin(const Settings& settings) {
-    const auto found = settings.origins.find(kModePath);
+std::string origin_of(const Settings& settings, std::string_view path) {
+    const auto found = settings.origins.find(path);
     return found == settings.origins.end() ? "default" : found->second;
+}
+
+service::ModeOrigins mode_origins(const Settings& settings) {
+    return {origin_of(settings, kModePath), origin_of(settings, kAgentdbPath)};
+}
+
+/// Empty where nothing is to be learnt: there is neither a mode nor a Redis.
+std::optional<learning::Mode> agentdb_mode_of(const Settings& settings) {
+    if (!settings.agentdb_mode.empty()) return learning::parse_mode(settings.agentdb_mode);
+    if (settings.redis_url.empty()) return std::nullopt;
+    return learning::Mode::redis;
 }
 
 engine::StorageMode mode_of(const Settings& settings) {
@@ -182,6 +195,9 @@ engine::EngineConfig engine_config(const Settings& settings, sync::MediaMapping 
     config.outbox_alarm_depth = settings.outbox_alarm;
     config.anti_entropy_every = std::chrono::seconds(settings.anti_entropy_secs);
     if (!settings.redis_url.empty()) config.redis = redis::parse_url(settings.redis_url);
+    if (const auto mode = agentdb_mode_of(settings)) {
+        config.learning = {config.redis, settings.postgres_url, *mode, !settings.agentdb_mode.empty()};
+    }
     if (settings.cache_secs > 0) {
         if (!config.redis) {
             throw Error(
@@ -226,32 +242,49 @@ std::string address_of(const Settings& settings, const http::Server& server) {
 /// What the configuration says of the mode, for /status; changes on SIGHUP.
 class ModeOrigin {
   public:
-    void set(std::string text) {
+    void set(service::ModeOrigins origins) {
         std::lock_guard lock(mutex_);
-        text_ = std::move(text);
+        origins_ = std::move(origins);
     }
-    std::string get() const {
+    service::ModeOrigins get() const {
         std::lock_guard lock(mutex_);
-        return text_;
+        return origins_;
     }
 
   private:
     mutable std::mutex mutex_;
-    std::string text_;
+    service::ModeOrigins origins_;
 };
+
+/// The turn goes on in the engine, for as long as it takes.
+void reload_agentdb(const Settings& settings, engine::Engine& engine) {
+    const auto wanted = agentdb_mode_of(settings);
+    auto* const learning = engine.learning();
+    if (learning == nullptr) {
+        if (!wanted) return;
+        throw Error(System::config, ErrorKind::usage,
+                    "Nothing was learnt so far: to begin with it, restart with AGENTDB_MODE.");
+    }
+    if (!wanted) {
+        throw Error(System::config, ErrorKind::usage,
+                    "AGENTDB_MODE and REDIS_URL are both gone; what is learnt stays where it is.");
+    }
+    if (*wanted != learning->wanted()) learning->turn(*wanted);
+}
 
 void reload(const Configuration& configuration, engine::Engine& engine, ModeOrigin& origin) {
     try {
         const auto settings = configuration.load();
         const auto wanted = mode_of(settings);
-        const auto from = mode_origin(settings);
+        const auto from = origin_of(settings, kModePath);
         if (wanted == engine.mode()) {
             log_event(LogLevel::info, "reload",
                       {{"storage_mode", to_string(wanted)}, {"from", from}, {"result", "unchanged"}});
         } else {
             engine.turn(wanted);
         }
-        origin.set(from);
+        reload_agentdb(settings, engine);
+        origin.set(mode_origins(settings));
     } catch (const Error& error) {
         log_event(
             LogLevel::error, "reload",
@@ -269,14 +302,15 @@ int serve(const Configuration& configuration, const Settings& settings) {
     engine::Engine engine(*driver, client.get(),
                           engine_config(settings, read_mapping(*driver, client.get(), settings)));
     ModeOrigin origin;
-    origin.set(mode_origin(settings));
+    origin.set(mode_origins(settings));
 
     http::Server server(server_config(settings, engine.metrics()),
                         service::make_api(engine, [&] { return origin.get(); }));
     server.start();
     log_event(LogLevel::info, "listening",
               {{"storage_mode", to_string(engine.mode())},
-               {"from", origin.get()},
+               {"from", origin.get().storage},
+               {"agentdb_mode", settings.agentdb_mode.empty() ? "default" : settings.agentdb_mode},
                {"address", address_of(settings, server)}});
 
     const auto signals = handled_signals();

@@ -1,6 +1,7 @@
 """A few questions to a recommendation-engine, for scripts: ask_engine.py ADDRESS QUESTION [ARGUMENT...]
 
   wait-for-mode MODE       until /status says so
+  wait-for-agentdb MODE    likewise, of what is learnt
   wait-for-source SOURCE   until searches are answered by milvus or neo4j
   latency                  of searches, store by store, and how far both agree
   recommend USER           five films with reasons
@@ -78,6 +79,8 @@ def main():
     address, question, *arguments = sys.argv[1:]
     if question == "wait-for-mode":
         wait_until(lambda: json.loads(ask(address, "GET", "/status"))["storage_mode"] == arguments[0], "the mode")
+    elif question == "wait-for-agentdb":
+        wait_until(lambda: json.loads(ask(address, "GET", "/status"))["agentdb_mode"] == arguments[0], "the mode")
     elif question == "wait-for-source":
         path = "/v1/media/the-matrix-1999/similar?k=1"
         wait_until(lambda: json.loads(ask(address, "GET", path))["source"] == arguments[0], "an answer of that store")

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034
-# Redis 7, appending every write to a file.
+# Redis 7, appending every write to a file before it is acknowledged.
 
 redis_stop_signal=TERM
 redis_address() { echo "redis://127.0.0.1:$REDIS_PORT/0"; }
@@ -13,6 +13,7 @@ port $REDIS_PORT
 requirepass $REDIS_PASSWORD
 dir "$home"
 appendonly yes
+appendfsync always
 CONF
   launch redis redis-server "$home/redis.conf"
 }

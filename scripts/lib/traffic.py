@@ -1,6 +1,6 @@
 """Sends a steady mix of requests to a recommendation-engine until it is told to stop: traffic.py ADDRESS FILE.ndjson
 
-Searches, writes of what is there already, look-ups and recommendations, eight at a time, of the media in the first 200 lines of the
+Searches, writes of what is there already, look-ups, recommendations and feedback on them, eight at a time, of the media in the first 200 lines of the
 file. On SIGTERM it ends with a line that says how it went; exit code 1 when a request failed.
 """
 
@@ -23,6 +23,7 @@ class Client(threading.Thread):
         super().__init__()
         self.address, self.films, self.stop, self.chance = address, films, stop, random.Random(number)
         self.took, self.failures = [], []
+        self.feedback = None
 
     def run(self):
         host, _, port = self.address.rpartition(":")
@@ -35,12 +36,23 @@ class Client(threading.Thread):
                 body = answer.read()
                 if answer.status >= 400:
                     self.failures.append(f"{answer.status} {body[:200]!r}")
+                elif b'"decision"' in body:
+                    self.judge(json.loads(body))
             except (OSError, http.client.HTTPException) as failed:
                 self.failures.append(repr(failed))
                 connection.close()
             self.took.append(time.perf_counter() - started)
 
+    def judge(self, recommended):
+        """Users who do not exist like one of the strategies better than the others."""
+        likes = ("vector", "graph", "hybrid")[int(self.user[-1]) % 3] == recommended["strategy"]
+        reward = 1 if self.chance.random() < (0.8 if likes else 0.2) else 0
+        self.feedback = {"user_id": self.user, "decision": recommended["decision"], "reward": reward}
+
     def next_request(self):
+        if self.feedback:
+            feedback, self.feedback = self.feedback, None
+            return "POST", "/v1/feedback", json.dumps(feedback)
         kind = self.chance.random()
         film = self.chance.choice(self.films)
         path = "/v1/media/" + urllib.parse.quote(str(film["id"]), safe="")
@@ -50,7 +62,8 @@ class Client(threading.Thread):
             return "PUT", path, json.dumps(film)
         if kind < 0.9:
             return "GET", path
-        return "POST", "/v1/recommendations", json.dumps({"user_id": f"user-{self.chance.randrange(500):04}", "k": 5})
+        self.user = f"user-{self.chance.randrange(500):04}"
+        return "POST", "/v1/recommendations", json.dumps({"user_id": self.user, "k": 5})
 
 
 def read_films(address, file):
@@ -81,7 +94,7 @@ def main():
     took = [one for client in clients for one in client.took]
     failures = [one for client in clients for one in client.failures]
     cuts = statistics.quantiles(took, n=100)
-    print(f"{len(took):,} requests while the mode was turned, {len(failures)} failed; half within {1000 * cuts[49]:.1f} ms, "
+    print(f"{len(took):,} requests while the modes were turned, {len(failures)} failed; half within {1000 * cuts[49]:.1f} ms, "
           f"95 % within {1000 * cuts[94]:.1f} ms")
     for failure in failures[:5]:
         print(f"  failed: {failure}")

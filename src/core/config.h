@@ -46,7 +46,8 @@ struct Settings {
     std::string metrics_address;  ///< host:port; empty = no metrics are served
 
     std::string storage_mode = "neo4j_only";
-    double shadow_share = 0.1;               ///< of answers compared in shadow_milvus, 0 to 1
+    std::string agentdb_mode;   ///< redis, dual or postgres; empty = redis where there is one, else none
+    double shadow_share = 0.1;  ///< of answers compared in shadow_milvus, 0 to 1
     std::int64_t outbox_alarm = 100'000;     ///< entries
     std::int64_t anti_entropy_secs = 3'600;  ///< between two looks at all ids
     std::int64_t cache_secs = 0;             ///< that answers are kept in Redis; 0 = they are not

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "core/bounded_queue.h"
+#include "core/circuit_breaker.h"
 #include "core/deadline.h"
-#include "engine/circuit_breaker.h"
 #include "engine/metrics.h"
 #include "neo4j/change_log.h"
 #include "sync/source_store.h"

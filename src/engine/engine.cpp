@@ -58,10 +58,19 @@ struct Engine::State {
         log.prepare();
         if (config.redis) {
             redis = std::make_unique<RedisAside>(*config.redis, metrics);
-            policies = std::make_unique<Policies>(*redis);
             if (config.answer_cache) {
                 cache = std::make_unique<AnswerCache>(*config.answer_cache, *redis, metrics);
             }
+        }
+        if (config.learning) {
+            learning = std::make_unique<learning::Learning>(
+                *config.learning,
+                learning::Observer{[this](std::string_view store, std::string_view result) {
+                                       metrics.feedback(store, result);
+                                   },
+                                   [this](System system, ErrorKind kind) { metrics.error(system, kind); },
+                                   [this](std::int64_t keys) { metrics.agentdb_owed(keys); },
+                                   [this](learning::Mode mode) { metrics.agentdb_mode(mode); }});
         }
         if (client != nullptr) target = std::make_unique<Target>(*client, config.collection, config.mapping);
     }
@@ -87,8 +96,9 @@ struct Engine::State {
     CircuitBreaker delivering;  ///< writes to Milvus
     CircuitBreaker searching;   ///< a Milvus that takes writes may yet be unable to search, and the reverse
     std::unique_ptr<RedisAside> redis;
-    std::unique_ptr<Policies> policies;
     std::unique_ptr<AnswerCache> cache;
+    std::unique_ptr<learning::Learning> learning;
+    const learning::Bandit bandit;
     std::unique_ptr<Target> target;
     std::unique_ptr<Courier> courier;
     std::unique_ptr<Reconciler> reconciler;
@@ -248,6 +258,13 @@ struct Engine::State {
         return std::vector<float>(item->embedding->begin(), item->embedding->end());
     }
 
+    learning::Choice choose(const std::string& user, std::size_t known,
+                            const std::optional<learning::Knowledge>& learnt) const {
+        const auto usual = learning::usual_action(known);
+        if (!learnt) return {usual, false};
+        return bandit.choose(user, learning::kStates.at(known), learnt->arms.at(known), usual);
+    }
+
     void after_change(const neo4j::Written& written) {
         if (cache) cache->invalidate();  // and again when Milvus has it
         if (written.entry && courier) courier->accept({*written.entry, written.lease_end});
@@ -318,16 +335,20 @@ std::optional<Answer> Engine::similar(const ItemId& id, std::size_t k, const sea
 Recommended Engine::recommend(const RecommendationRequest& request) {
     State& state = *state_;
     const auto passage = state.gate.enter();
-    const RecommenderPorts ports{state.graph,
-                                 [&](const search::Query& query) {
-                                     auto answer = state.search(query, passage.mode());
-                                     return std::pair(answer.source, std::move(answer.neighbours));
-                                 },
-                                 [&](const ItemId& id) { return state.vector_of(id, passage.mode()); }};
-    const auto policy = state.policies ? state.policies->of(request.user) : std::nullopt;
+    const auto learnt = state.learning ? state.learning->knowledge(request.user) : std::nullopt;
+    const RecommenderPorts ports{
+        state.graph,
+        [&](const search::Query& query) {
+            auto answer = state.search(query, passage.mode());
+            return std::pair(answer.source, std::move(answer.neighbours));
+        },
+        [&](const ItemId& id) { return state.vector_of(id, passage.mode()); },
+        [&](std::size_t known) { return state.choose(request.user, known, learnt); }};
+    const auto policy = learnt && learnt->policy ? parse_policy(*learnt->policy) : std::nullopt;
     auto recommended = engine::recommend(ports, state.config.mapping, request, policy.value_or(Weights{}),
                                          Deadline::after(state.config.neo4j_timeout));
     recommended.users_policy = policy.has_value();
+    if (!state.learning || request.user.size() > learning::kMaxAgentBytes) recommended.decision.reset();
     return recommended;
 }
 
@@ -365,6 +386,9 @@ Readiness Engine::readiness() {
     if (state.heartbeat.age() > kFreshBeat) {
         return {false, "Neo4j has not taken this replica's heartbeat lately."};
     }
+    if (state.learning) {
+        if (auto why = state.learning->unready(); !why.empty()) return {false, std::move(why)};
+    }
     if (state.gate.mode() != StorageMode::hybrid) return {true, {}};
     try {
         if (state.target->ready_for_search(Deadline::after(2s))) return {true, {}};
@@ -382,7 +406,8 @@ Status Engine::status() {
                   state.delivering.closed() && state.searching.closed(),
                   {},
                   0,
-                  {}};
+                  {},
+                  state.learning ? std::optional(state.learning->status()) : std::nullopt};
     try {
         const auto depth = state.log.depth(Deadline::after(2s));
         status.outbox_depth = depth.entries;
@@ -392,6 +417,10 @@ Status Engine::status() {
         state.metrics.error(error.system(), error.kind());
     }
     return status;
+}
+
+learning::Learning* Engine::learning() {
+    return state_->learning.get();
 }
 
 AnswerCache* Engine::answer_cache() {

@@ -12,6 +12,7 @@
 #include "engine/metrics.h"
 #include "engine/recommender.h"
 #include "engine/storage_mode.h"
+#include "learning/learning.h"
 #include "milvus/client.h"
 #include "neo4j/media_writer.h"
 #include "search/searcher.h"
@@ -29,8 +30,9 @@ struct EngineConfig {
     std::int64_t outbox_alarm_depth = 100'000;
     /// Between two looks at all ids and versions of both stores (DESIGN section 4, rule 7).
     std::chrono::seconds anti_entropy_every{3'600};
-    std::optional<redis::Address> redis = {};              ///< of policies and kept answers
+    std::optional<redis::Address> redis = {};              ///< of kept answers
     std::optional<AnswerCache::Config> answer_cache = {};  ///< needs `redis`
+    std::optional<learning::Config> learning = {};         ///< empty = nothing is learnt
     std::chrono::milliseconds write_timeout{10'000};
     std::chrono::milliseconds neo4j_timeout{10'000};  ///< of a search or look-up
     std::chrono::milliseconds milvus_timeout{2'000};
@@ -54,6 +56,7 @@ struct Status {
     std::optional<std::int64_t> outbox_depth;  ///< empty where Neo4j does not answer
     double outbox_oldest_seconds = 0;
     std::string neo4j_vector_index;  ///< that Neo4j's searches use; empty where there is none
+    std::optional<learning::LearningStatus> learning = {};  ///< empty where nothing is learnt
 };
 
 /// The recommender's storage while it moves: what each mode means for reads and writes, and the threads that
@@ -78,6 +81,9 @@ class Engine {
 
     /// Vector candidates as the mode has it; the graph is always Neo4j's.
     Recommended recommend(const RecommendationRequest& request);
+
+    /// What is learnt of users; null where nothing is.
+    learning::Learning* learning();
 
     StorageMode mode() const;
     /// Returns when every request is in the new mode, and the other replicas and `migrate` can see it. One at

@@ -76,6 +76,14 @@ struct Metrics::State {
                         .Add({});
     Family<Gauge>& modes = family(prometheus::BuildGauge(), registry, "crossover_storage_mode",
                                   "1 for the mode that the engine is in.");
+    Family<Counter>& feedbacks = family(prometheus::BuildCounter(), registry, "crossover_feedback_total",
+                                        "Feedback recorded, by store and result.");
+    Gauge& agentdb_owed = family(prometheus::BuildGauge(), registry, "crossover_agentdb_owed",
+                                 "Keys that Redis has newer than PostgreSQL, for sure or maybe.")
+                              .Add({});
+    Family<Gauge>& agentdb_modes =
+        family(prometheus::BuildGauge(), registry, "crossover_agentdb_mode",
+               "1 for the mode that the reinforcement-learning state is in, for this replica.");
     Gauge& milvus = family(prometheus::BuildGauge(), registry, "crossover_milvus_up",
                            "1 while Milvus is asked, 0 while the circuit breaker is open.")
                         .Add({});
@@ -143,6 +151,21 @@ void Metrics::storage_mode(StorageMode mode) {
     for (int i = 0; i < kStorageModes; ++i) {
         const auto one = static_cast<StorageMode>(i);
         state_->modes.Add({{"mode", std::string(to_string(one))}}).Set(one == mode ? 1 : 0);
+    }
+}
+
+void Metrics::feedback(std::string_view store, std::string_view result) {
+    state_->feedbacks.Add({{"store", std::string(store)}, {"result", std::string(result)}}).Increment();
+}
+
+void Metrics::agentdb_owed(std::int64_t keys) {
+    state_->agentdb_owed.Set(static_cast<double>(keys));
+}
+
+void Metrics::agentdb_mode(learning::Mode mode) {
+    for (int i = 0; i < learning::kModes; ++i) {
+        const auto one = static_cast<learning::Mode>(i);
+        state_->agentdb_modes.Add({{"mode", std::string(to_string(one))}}).Set(one == mode ? 1 : 0);
     }
 }
 

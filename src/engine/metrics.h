@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "engine/storage_mode.h"
+#include "learning/mode.h"
 #include "search/comparison.h"
 
 namespace crossover::engine {
@@ -35,6 +36,10 @@ class Metrics {
     void cache(std::string_view result);
     void outbox(std::int64_t entries, double oldest_seconds);
     void storage_mode(StorageMode mode);
+    /// `store` "redis" or "postgres"; "recorded", "again" (the same once more) or "failure".
+    void feedback(std::string_view store, std::string_view result);
+    void agentdb_owed(std::int64_t keys);
+    void agentdb_mode(learning::Mode mode);
     void milvus_up(bool up);
 
     /// In the text format of Prometheus.

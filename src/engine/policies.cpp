@@ -26,12 +26,4 @@ std::optional<Weights> parse_policy(std::string_view stored) {
     return weights;
 }
 
-std::optional<Weights> Policies::of(const std::string& user) {
-    std::optional<std::string> stored;
-    redis_.ask([&](redis::Connection& connection) {
-        stored = connection.call({"GET", "rl:policy:" + user}).text;
-    });
-    return stored ? parse_policy(*stored) : std::nullopt;
-}
-
 }  // namespace crossover::engine

@@ -16,9 +16,8 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kNames = {"auto", "vector", "graph", "hybrid"};
 
-constexpr std::size_t kSeeds = 5;       ///< liked items whose neighbours are looked for
-constexpr double kLeastLiking = 0.5;    ///< of a seed: a rating of 3
-constexpr std::int64_t kKnownWell = 5;  ///< viewings from which on the graph has something to say
+constexpr std::size_t kSeeds = 5;     ///< liked items whose neighbours are looked for
+constexpr double kLeastLiking = 0.5;  ///< of a seed: a rating of 3
 
 /// An item on its way to be recommended: the ways that lead to it, each with what it adds.
 class Candidate {
@@ -78,6 +77,10 @@ double closeness(double score, sync::Metric metric) {
     return std::clamp(score, 0.0, 1.0);
 }
 
+learning::Action action_of(Strategy strategy) {
+    return *learning::parse_action(to_string(strategy));  // all but `automatic` have the same names
+}
+
 class Round {
   public:
     Round(const RecommenderPorts& ports, const sync::MediaMapping& mapping,
@@ -86,13 +89,16 @@ class Round {
 
     Recommended run() {
         const auto viewings = ports_.graph.count_of(request_.user, deadline_).value_or(0);
-        if (viewings == 0) return popular();
-        Strategy strategy = request_.strategy;
-        if (strategy == Strategy::automatic)
-            strategy = viewings < kKnownWell ? Strategy::vector : Strategy::hybrid;
-        if (strategy != Strategy::graph) follow_vectors();
-        if (strategy != Strategy::vector) follow_graph();
-        return {to_string(strategy), source_, best()};
+        const auto state = learning::state_of(viewings);
+        if (!state) return popular();
+        const auto choice = request_.strategy == Strategy::automatic
+                                ? ports_.choose(*state)
+                                : learning::Choice{action_of(request_.strategy), false};
+        if (choice.action != learning::Action::graph) follow_vectors();
+        if (choice.action != learning::Action::vector) follow_graph();
+        return {learning::to_string(choice.action), source_, best(),
+                learning::Decision{std::string(learning::kStates.at(*state)), choice.action},
+                choice.explored};
     }
 
   private:

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "core/deadline.h"
+#include "learning/bandit.h"
+#include "learning/decision.h"
 #include "neo4j/viewing_graph.h"
 #include "search/searcher.h"
 
@@ -15,7 +17,7 @@ namespace crossover::engine {
 
 /// Where candidates come from.
 enum class Strategy {
-    automatic,  ///< by what is known of the user: nothing, little (vector), more (hybrid)
+    automatic,  ///< by what has been learnt; until then by how much is known: little (vector), more (hybrid)
     vector,     ///< near to what the user liked
     graph,      ///< seen by like-minded users; of a director or genre that the user likes
     hybrid      ///< both
@@ -50,6 +52,9 @@ struct Recommended {
     std::string_view strategy;
     std::string_view source;  ///< of the vector candidates, "milvus" or "neo4j"; empty where there are none
     std::vector<Recommendation> items;
+    /// By which feedback is to be learnt from; empty where nothing is known of the user.
+    std::optional<learning::Decision> decision = {};
+    bool explored = false;      ///< not the strategy that seems best for the user, to learn more of another
     bool users_policy = false;  ///< the user's own weights, not the default ones
 };
 
@@ -60,6 +65,8 @@ struct RecommenderPorts {
     std::function<std::pair<std::string_view, std::vector<search::Neighbour>>(const search::Query&)> nearest;
     /// The vector of an item that Neo4j has none of (archived): from Milvus. Empty where there is none.
     std::function<std::optional<std::vector<float>>(const ItemId&)> vector_of;
+    /// What to do for the user of a request with `automatic`, of a state that is one of learning::kStates.
+    std::function<learning::Choice(std::size_t state)> choose;
 };
 
 /// Never recommends what the user has seen.

@@ -5,7 +5,7 @@
 #include <mutex>
 #include <vector>
 
-#include "engine/circuit_breaker.h"
+#include "core/circuit_breaker.h"
 #include "engine/metrics.h"
 #include "redis/connection.h"
 

@@ -1,132 +1,121 @@
 #include "redis/connection.h"
 
 #include <fmt/format.h>
-#include <hiredis/hiredis.h>
-
-#include <boost/url.hpp>
-#include <cerrno>
-#include <charconv>
 
 #include "core/error.h"
+#include "net/tcp.h"
+#include "net/tls.h"
+#include "redis/codec.h"
 
 namespace crossover::redis {
 
 namespace {
 
-timeval to_timeval(std::chrono::milliseconds duration) {
-    return {duration.count() / 1000, duration.count() % 1000 * 1000};
-}
+/// hiredis's reader moves what is left to the front of its buffer every 1,024 bytes: more at a time would
+/// mostly be moved about.
+constexpr std::size_t kReadSize = 16 * 1024;
 
-Reply to_reply(const redisReply& reply) {
-    switch (reply.type) {
-        case REDIS_REPLY_STRING:
-        case REDIS_REPLY_STATUS:
-        case REDIS_REPLY_ERROR:
-            return {std::string(reply.str, reply.len), {}};
-        case REDIS_REPLY_INTEGER:
-            return {std::to_string(reply.integer), {}};
-        case REDIS_REPLY_ARRAY: {
-            Reply all;
-            for (std::size_t i = 0; i < reply.elements; ++i)
-                all.elements.push_back(to_reply(*reply.element[i]));
-            return all;
-        }
-        default:
-            return {};
-    }
-}
-
-ErrorKind kind_of(std::string_view refusal) {
-    for (const char* code : {"NOAUTH", "WRONGPASS", "NOPERM"}) {
-        if (refusal.starts_with(code)) return ErrorKind::authentication;
-    }
-    for (const char* code : {"LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"}) {
-        if (refusal.starts_with(code)) return ErrorKind::unavailable;
-    }
-    return refusal.starts_with("OOM") ? ErrorKind::overloaded : ErrorKind::rejected;
+std::unique_ptr<net::ByteStream> connect(const Address& address, Deadline deadline) {
+    const auto port = static_cast<std::uint16_t>(address.port);
+    if (!address.tls) return net::tcp_connect(address.host, port, deadline, System::redis);
+    return net::tls_connect(address.host, port, {net::TlsTrust::verified, address.ca_file}, deadline,
+                            System::redis);
 }
 
 }  // namespace
 
-Address parse_url(const std::string& url) {
-    const auto parsed = boost::urls::parse_uri(url);
-    if (!parsed || (parsed->scheme() != "redis" && parsed->scheme() != "rediss") || parsed->host().empty()) {
-        throw Error(System::redis, ErrorKind::usage,
-                    "REDIS_URL must look like redis://:password@host:6379/0.");
-    }
-    if (parsed->scheme() == "rediss") {
-        throw Error(
-            System::redis, ErrorKind::usage,
-            "REDIS_URL asks for TLS (rediss), which is not supported: put a TLS tunnel before Redis, or use "
-            "redis:// within a private network.");
-    }
-    Address address;
-    address.host = parsed->host_address();
-    if (parsed->has_port()) address.port = parsed->port_number();
-    address.user = parsed->user();
-    address.password = parsed->password();
-    const std::string path = parsed->path();
-    if (path.size() > 1) {
-        const auto [end, error] =
-            std::from_chars(path.data() + 1, path.data() + path.size(), address.database);
-        if (error != std::errc() || end != path.data() + path.size()) {
-            throw Error(System::redis, ErrorKind::usage,
-                        fmt::format("REDIS_URL names the database {}, which is no number.", path.substr(1)));
-        }
-    }
-    return address;
-}
-
-std::string to_string(const Address& address) {
-    return fmt::format("redis://{}:{}/{}", address.host, address.port, address.database);
-}
-
-void Connection::Free::operator()(redisContext* context) const {
-    redisFree(context);
+Connection::Connection(const Address& address, std::unique_ptr<net::ByteStream> stream,
+                       std::chrono::milliseconds timeout)
+    : name_(to_string(address)),
+      timeout_(timeout),
+      stream_(std::move(stream)),
+      decoder_(std::make_unique<ReplyDecoder>()),
+      buffer_(std::make_unique<std::byte[]>(kReadSize)) {
+    // Connecting and this are under one deadline.
+    const auto deadline = Deadline::after(timeout);
+    if (!stream_) stream_ = connect(address, deadline);
+    log_in(address, deadline);
 }
 
 Connection::Connection(const Address& address, std::chrono::milliseconds timeout)
-    : name_(to_string(address)),
-      context_(redisConnectWithTimeout(address.host.c_str(), address.port, to_timeval(timeout))) {
-    if (!context_ || context_->err != 0) {
-        throw Error(
-            System::redis, ErrorKind::unreachable,
-            fmt::format("No connection to {}: {}.", name_, context_ ? context_->errstr : "out of memory"));
-    }
-    redisSetTimeout(context_.get(), to_timeval(timeout));
-    if (!address.user.empty()) {
-        call({"AUTH", address.user, address.password});
-    } else if (!address.password.empty()) {
-        call({"AUTH", address.password});
-    }
-    if (address.database != 0) call({"SELECT", std::to_string(address.database)});
-}
+    : Connection(address, nullptr, timeout) {}
 
 Connection::~Connection() = default;
 
-Reply Connection::call(std::span<const std::string_view> words) {
-    std::vector<const char*> texts;
-    std::vector<std::size_t> sizes;
-    for (const auto word : words) {
-        texts.push_back(word.data());
-        sizes.push_back(word.size());
+void Connection::log_in(const Address& address, Deadline deadline) {
+    if (!address.user.empty()) {
+        call({"AUTH", address.user, address.password}, deadline);
+    } else if (!address.password.empty()) {
+        call({"AUTH", address.password}, deadline);
     }
-    const std::unique_ptr<void, decltype(&freeReplyObject)> answer(
-        redisCommandArgv(context_.get(), static_cast<int>(words.size()), texts.data(), sizes.data()),
-        freeReplyObject);
-    if (!answer) {
-        const bool late = context_->err == REDIS_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK);
-        throw Error(System::redis, late ? ErrorKind::timeout : ErrorKind::unreachable,
-                    late ? fmt::format("{} did not answer in time.", name_)
-                         : fmt::format("Lost the connection to {}: {}.", name_, context_->errstr));
+    if (address.database != 0) call({"SELECT", std::to_string(address.database)}, deadline);
+}
+
+Reply Connection::call(std::span<const std::string_view> words, Deadline deadline) {
+    command_.clear();
+    append_command(command_, words);
+    send(command_, 1, deadline);
+    auto reply = receive(deadline);
+    if (reply.is_error()) throw to_error(name_, reply);
+    return reply;
+}
+
+void Connection::send(std::string_view encoded, std::size_t commands, Deadline deadline) {
+    check_usable();
+    if (!decoder_->drained()) {
+        broken_ = true;
+        throw malformed("bytes that nothing asked for");
     }
-    const auto& reply = *static_cast<const redisReply*>(answer.get());
-    if (reply.type == REDIS_REPLY_ERROR) {
-        const std::string_view refusal(reply.str, reply.len);
-        throw Error(System::redis, kind_of(refusal), fmt::format("{} refused: {}.", name_, refusal),
-                    std::string(refusal.substr(0, refusal.find(' '))));
+    try {
+        stream_->write(std::as_bytes(std::span(encoded)), deadline);
+    } catch (...) {
+        broken_ = true;
+        throw;
     }
-    return to_reply(reply);
+    owed_ = commands;
+}
+
+Reply Connection::receive(Deadline deadline) {
+    if (broken_) check_usable();
+    if (owed_ == 0) throw Error(System::internal, ErrorKind::internal, "no answer is owed by " + name_);
+    try {
+        for (Reply reply;;) {
+            switch (decoder_->next(reply)) {
+                case ReplyDecoder::Outcome::reply:
+                    --owed_;
+                    return reply;
+                case ReplyDecoder::Outcome::broken:
+                    throw malformed(decoder_->fault());
+                case ReplyDecoder::Outcome::incomplete:
+                    break;
+            }
+            // A server that keeps sending never makes the stream wait, so it is looked at here too.
+            if (deadline.passed()) {
+                throw Error(System::redis, ErrorKind::timeout,
+                            fmt::format("{} did not answer in time.", name_));
+            }
+            const auto size = stream_->read_some({buffer_.get(), kReadSize}, deadline);
+            decoder_->feed({buffer_.get(), size});
+        }
+    } catch (...) {
+        broken_ = true;
+        throw;
+    }
+}
+
+void Connection::check_usable() const {
+    if (usable()) return;
+    if (!broken_) {
+        throw Error(System::internal, ErrorKind::internal,
+                    fmt::format("{} answers of {} were not received.", owed_, name_));
+    }
+    throw Error(System::redis, ErrorKind::unreachable,
+                fmt::format("The connection to {} failed before and is not used again.", name_));
+}
+
+Error Connection::malformed(std::string_view why) const {
+    return Error(System::redis, ErrorKind::protocol,
+                 fmt::format("What answers at {} does not speak Redis's protocol: {}.", name_, why));
 }
 
 }  // namespace crossover::redis

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+
 #include <nlohmann/json.hpp>
 
 #include "core/logging.h"
@@ -20,7 +22,16 @@ Response json_response(unsigned status, std::string body) {
 }
 
 std::string_view name_of(System system) {
-    return system == System::milvus ? "Milvus" : "Neo4j";
+    switch (system) {
+        case System::milvus:
+            return "Milvus";
+        case System::redis:
+            return "Redis";
+        case System::postgres:
+            return "PostgreSQL";
+        default:
+            return "Neo4j";
+    }
 }
 
 /// What a client may know of a failure: neither addresses nor statements.
@@ -98,20 +109,51 @@ Response no_such_item() {
     return problem(404, "There is no such item.");
 }
 
-std::string to_json(const engine::Status& status, const std::string& mode_from) {
+std::int64_t microseconds_now() {
+    return std::chrono::duration_cast<std::chrono::microseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
+        .count();
+}
+
+Response record_feedback(engine::Engine& engine, const Request& request) {
+    auto experience = read_feedback(request.body);
+    auto* const learning = engine.learning();
+    if (learning == nullptr) {
+        return problem(503,
+                       "Nothing is learnt here: set REDIS_URL, and AGENTDB_MODE to redis, dual or postgres.");
+    }
+    experience.occurred_us = microseconds_now();
+    return json_response(200, to_json(learning->record(experience)));
+}
+
+void add_learning(nlohmann::json& object, const learning::LearningStatus& status, const std::string& from) {
+    object["agentdb_mode"] = to_string(status.in_effect);
+    object["agentdb_wanted"] = to_string(status.wanted);
+    object["agentdb_mode_from"] = from;
+    object["agentdb_primary"] = nullptr;
+    if (status.primary) object["agentdb_primary"] = to_string(*status.primary);
+    object["agentdb_owed"] = nullptr;
+    if (status.owed) object["agentdb_owed"] = *status.owed;
+    object["agentdb_refused"] = nullptr;
+    if (!status.refused.empty()) object["agentdb_refused"] = status.refused;
+}
+
+std::string to_json(const engine::Status& status, const ModeOrigins& from) {
     nlohmann::json object = {
-        {"replica", status.replica},      {"storage_mode", to_string(status.mode)},
-        {"storage_mode_from", mode_from}, {"milvus_asked", status.milvus_asked},
-        {"outbox_depth", nullptr},        {"outbox_oldest_seconds", status.outbox_oldest_seconds},
-        {"neo4j_vector_index", nullptr},  {"version", CROSSOVER_VERSION}};
+        {"replica", status.replica},         {"storage_mode", to_string(status.mode)},
+        {"storage_mode_from", from.storage}, {"milvus_asked", status.milvus_asked},
+        {"outbox_depth", nullptr},           {"outbox_oldest_seconds", status.outbox_oldest_seconds},
+        {"neo4j_vector_index", nullptr},     {"version", CROSSOVER_VERSION}};
     if (status.outbox_depth) object["outbox_depth"] = *status.outbox_depth;
     if (!status.neo4j_vector_index.empty()) object["neo4j_vector_index"] = status.neo4j_vector_index;
+    object["agentdb_mode"] = nullptr;
+    if (status.learning) add_learning(object, *status.learning, from.agentdb);
     return object.dump(2);
 }
 
 }  // namespace
 
-http::Router make_api(engine::Engine& engine, std::function<std::string()> mode_from) {
+http::Router make_api(engine::Engine& engine, std::function<ModeOrigins()> mode_from) {
     http::Router router;
     const auto id_of = [&engine](const Request& request) {
         return read_id(request.parameter("id"), engine.mapping());
@@ -150,6 +192,8 @@ http::Router make_api(engine::Engine& engine, std::function<std::string()> mode_
                  const auto wanted = read_recommendation(request.body, engine.mapping());
                  return json_response(200, to_json(engine.recommend(wanted), engine.mapping()));
              }));
+    router.add("POST /v1/feedback",
+               guarded(true, [&engine](const Request& request) { return record_feedback(engine, request); }));
     router.add("GET /status", guarded(false, [&engine, mode_from](const Request&) {
                    return json_response(200, to_json(engine.status(), mode_from()));
                }));

@@ -9,8 +9,13 @@
 
 namespace crossover::service {
 
-/// The routes of docs/api/openapi.yaml on an engine, which must outlive them. `mode_from` says where the
-/// storage mode comes from, for a person.
-http::Router make_api(engine::Engine& engine, std::function<std::string()> mode_from);
+/// Where the modes come from, for a person.
+struct ModeOrigins {
+    std::string storage;
+    std::string agentdb;
+};
+
+/// The routes of docs/api/openapi.yaml on an engine, which must outlive them.
+http::Router make_api(engine::Engine& engine, std::function<ModeOrigins()> mode_from);
 
 }  // namespace crossover::service

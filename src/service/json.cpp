@@ -23,6 +23,7 @@ using simdjson::dom::object;
 constexpr std::size_t kLongestForKeptParser = 64 * 1024;
 constexpr std::size_t kMostConditions = 16;
 constexpr std::size_t kMostOperands = 100;
+constexpr std::size_t kMaxDecisionBytes = 128;
 
 [[noreturn]] void refuse(const std::string& detail) {
     throw BadRequest(422, detail);
@@ -214,6 +215,33 @@ std::size_t read_k(element value) {
     return checked_k(value.is_int64() ? std::int64_t(value) : -1);
 }
 
+/// 1 to `most` bytes without NUL, which PostgreSQL has no room for.
+std::string read_text(element value, std::string_view name, std::size_t most) {
+    const auto text = value.is_string() ? std::string_view(value) : std::string_view();
+    if (text.empty() || text.size() > most)
+        refuse(fmt::format("{} must be a string of 1 to {} bytes.", name, most));
+    if (text.find('\0') != std::string_view::npos) refuse(fmt::format("{} must not hold \\u0000.", name));
+    return std::string(text);
+}
+
+[[noreturn]] void refuse_name(std::string_view name) {
+    refuse(fmt::format("{} must be 1 to 64 letters, digits and any of . _ = -", name));
+}
+
+std::string read_state(element value, std::string_view name) {
+    auto text = read_text(value, name, kMaxDecisionBytes);
+    if (!learning::is_state_name(text)) refuse_name(name);
+    return text;
+}
+
+double read_reward(element value) {
+    const auto reward = value.is_number() ? double(value) : std::numeric_limits<double>::quiet_NaN();
+    if (!(reward >= learning::kLeastReward && reward <= learning::kGreatestReward)) {
+        refuse("reward must be a number from -1 to 1.");
+    }
+    return reward;
+}
+
 bool equals(element value, const ItemId& id) {
     if (const auto* text = std::get_if<std::string>(&id)) {
         return value.is_string() && std::string_view(value) == *text;
@@ -341,6 +369,61 @@ engine::RecommendationRequest read_recommendation(std::string_view body, const s
     return request;
 }
 
+learning::Experience read_feedback(std::string_view body) {
+    learning::Experience experience;
+    std::string feedback_id;
+    std::optional<std::string> state;
+    std::optional<learning::Action> action;
+    std::optional<learning::Decision> decision;
+    bool rewarded = false;
+    with_object(body, "The body", [&](object members) {
+        for (const auto& [name, value] : members) {
+            if (name == "user_id") {
+                experience.agent = read_text(value, name, learning::kMaxAgentBytes);
+            } else if (name == "reward") {
+                experience.reward = read_reward(value);
+                rewarded = true;
+            } else if (name == "decision") {
+                decision = learning::parse_decision(read_text(value, name, kMaxDecisionBytes));
+                if (!decision) refuse("decision must be as a recommendation's answer had it.");
+            } else if (name == "state") {
+                state = read_state(value, name);
+            } else if (name == "action") {
+                action = value.is_string() ? learning::parse_action(std::string_view(value)) : std::nullopt;
+                if (!action) refuse("action must be vector, graph or hybrid.");
+            } else if (name == "next_state") {
+                experience.next_state = read_state(value, name);
+            } else if (name == "done") {
+                if (!value.is_bool()) refuse("done must be true or false.");
+                experience.done = bool(value);
+            } else if (name == "media_id") {
+                if (value.is_int64()) {
+                    experience.media = std::int64_t(value);
+                } else {
+                    experience.media = read_text(value, name, kMaxIdBytes);
+                }
+            } else if (name == "feedback_id") {
+                feedback_id = read_text(value, name, kMaxDecisionBytes);
+                if (!learning::is_feedback_id(feedback_id)) refuse_name(name);
+            } else {
+                refuse_unknown("member", name,
+                               {"user_id", "reward", "decision", "state", "action", "next_state", "done",
+                                "media_id", "feedback_id"});
+            }
+        }
+    });
+    if (experience.agent.empty()) {
+        refuse(fmt::format("user_id, a string of 1 to {} bytes, is missing.", learning::kMaxAgentBytes));
+    }
+    if (!rewarded) refuse("reward, a number from -1 to 1, is missing.");
+    if (decision.has_value() == (state || action) || state.has_value() != action.has_value()) {
+        refuse("Either decision, as a recommendation's answer had it, or both state and action are needed.");
+    }
+    experience.decision = decision ? *std::move(decision) : learning::Decision{*std::move(state), *action};
+    experience.key = learning::experience_key(experience.agent, feedback_id);
+    return experience;
+}
+
 search::Filter read_filter(std::string_view text, const sync::MediaMapping& mapping) {
     return with_object(text, "filter", [&](object conditions) { return to_filter(conditions, mapping); });
 }
@@ -386,11 +469,22 @@ std::string to_json(const engine::Recommended& recommended, const sync::MediaMap
                    {"policy", recommended.users_policy ? "user" : "default"},
                    {"results", std::move(results)}};
     if (!recommended.source.empty()) answer["source"] = recommended.source;
+    if (recommended.decision) {
+        answer["decision"] = to_string(*recommended.decision);
+        answer["explored"] = recommended.explored;
+    }
     return dump(answer);
 }
 
 std::string to_json(const ItemId& id, const neo4j::Written& written) {
     return dump({{"id", to_json_value(id)}, {"embedding_version", written.version}});
+}
+
+std::string to_json(const learning::Recorded& recorded) {
+    return dump({{"value", recorded.arm.value},
+                 {"visits", recorded.arm.visits},
+                 {"recorded", !recorded.again},
+                 {"store", recorded.store}});
 }
 
 }  // namespace crossover::service

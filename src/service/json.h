@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "engine/engine.h"
+#include "learning/experience.h"
 #include "neo4j/media_writer.h"
 #include "search/searcher.h"
 #include "sync/mapping.h"
@@ -34,6 +35,8 @@ struct SearchRequest {
 };
 SearchRequest read_search(std::string_view body, const sync::MediaMapping& mapping);
 engine::RecommendationRequest read_recommendation(std::string_view body, const sync::MediaMapping& mapping);
+/// With a key, but without a time.
+learning::Experience read_feedback(std::string_view body);
 /// The filter alone, as of the query parameter `filter`.
 search::Filter read_filter(std::string_view text, const sync::MediaMapping& mapping);
 std::size_t read_k(std::string_view text);
@@ -42,5 +45,6 @@ std::string to_json(const neo4j::MediaItem& item, const sync::MediaMapping& mapp
 std::string to_json(const engine::Answer& answer, const sync::MediaMapping& mapping);
 std::string to_json(const engine::Recommended& recommended, const sync::MediaMapping& mapping);
 std::string to_json(const ItemId& id, const neo4j::Written& written);
+std::string to_json(const learning::Recorded& recorded);
 
 }  // namespace crossover::service

@@ -12,8 +12,10 @@ import uuid
 
 import grpc
 import neo4j
+import psycopg
 import pymilvus
 import pytest
+import redis
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -233,3 +235,61 @@ class Tool:
 @pytest.fixture
 def tool(migrate, env, media, milvus, tmp_path):  # milvus: its collection goes at the end
     return Tool(migrate, env, media, tmp_path)
+
+
+class AgentDb:
+    """Redis and PostgreSQL of the learning state, as redis-py and psycopg see them, and the tool on them."""
+
+    def __init__(self, path, servers, folder):
+        self.path, self.servers, self.folder = path, servers, folder
+        self.env = {**os.environ, **servers.env}
+        self.quarantine = folder / "quarantine.ndjson"
+        self.redis = redis.Redis.from_url(servers.env["REDIS_URL"])
+
+    def sql(self, query, *parameters):
+        with psycopg.connect(self.env["DATABASE_URL"], autocommit=True) as connection:
+            cursor = connection.execute(query, parameters)
+            return cursor.fetchall() if cursor.description else cursor.rowcount
+
+    def clear(self):
+        self.redis.flushall()
+        self.sql("DROP TABLE IF EXISTS rl_experiences, q_values, policies, agent_metadata, agentdb_state, agentdb_schema")
+
+    def command(self, *arguments):
+        return [self.path, "migrate-agentdb", "--quarantine-file", str(self.quarantine), *map(str, arguments)]
+
+    def run(self, *arguments, **changes):
+        return subprocess.run(self.command(*arguments), env={**self.env, **changes}, cwd=self.folder, capture_output=True,
+                              text=True, timeout=120, check=False)
+
+    def start(self, *arguments, **changes):
+        return subprocess.Popen(self.command(*arguments), env={**self.env, **changes}, cwd=self.folder,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def json(self, *arguments, code=0, **changes):
+        done = self.run("--output", "json", *arguments, **changes)
+        assert done.returncode == code, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+    def bad_keys(self):
+        return [json.loads(line) for line in self.quarantine.read_text().splitlines()]
+
+    def counts(self, table="rl_experiences"):
+        return self.sql(f"SELECT count(*) FROM {table}")[0][0]
+
+
+@pytest.fixture(scope="session")
+def agentdb_servers(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("agentdb")
+    for parent in (folder, folder.parent):
+        parent.chmod(0o711)  # PostgreSQL may have to pass through as another user
+    servers = Stack(folder, "--servers", "redis,postgres")
+    yield servers
+    servers("down")
+
+
+@pytest.fixture
+def agentdb(migrate, agentdb_servers, tmp_path):
+    state = AgentDb(migrate, agentdb_servers, tmp_path)
+    state.clear()
+    return state

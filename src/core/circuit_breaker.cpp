@@ -1,8 +1,8 @@
-#include "engine/circuit_breaker.h"
+#include "core/circuit_breaker.h"
 
 #include <algorithm>
 
-namespace crossover::engine {
+namespace crossover {
 
 bool CircuitBreaker::admits(Clock::time_point now) {
     std::lock_guard lock(mutex_);
@@ -40,4 +40,4 @@ bool CircuitBreaker::closed() const {
     return !open_;
 }
 
-}  // namespace crossover::engine
+}  // namespace crossover

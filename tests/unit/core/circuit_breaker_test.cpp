@@ -1,8 +1,8 @@
-#include "engine/circuit_breaker.h"
+#include "core/circuit_breaker.h"
 
 #include <gtest/gtest.h>
 
-namespace crossover::engine {
+namespace crossover {
 namespace {
 
 using namespace std::chrono_literals;
@@ -68,4 +68,4 @@ TEST_F(CircuitBreakerTest, WhoLearntNothingLeavesTheTurnToTheNext) {
 }
 
 }  // namespace
-}  // namespace crossover::engine
+}  // namespace crossover

@@ -4,7 +4,7 @@
 #include <mutex>
 #include <string_view>
 
-namespace crossover::engine {
+namespace crossover {
 
 /// Keeps a store that does not answer from being asked: after some failures in a row it opens, and nobody
 /// asks until a pause is over; then one caller may try, and its answer closes the breaker or doubles the
@@ -41,4 +41,4 @@ class CircuitBreaker {
     std::chrono::milliseconds pause_{};
 };
 
-}  // namespace crossover::engine
+}  // namespace crossover

@@ -1,0 +1,317 @@
+#include "agentdb/compare.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "agentdb/schema.h"
+#include "agentdb/stores.h"
+#include "redis/key_scan.h"
+
+namespace crossover::agentdb {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kMostDifferences = 100;
+constexpr std::size_t kMostSuspects = 100'000;
+constexpr std::size_t kPage = 5'000;
+constexpr std::size_t kLargeGroup = 4 << 20;
+constexpr int kMostLooks = 5;
+
+enum class Verdict { equal, quarantined, missing, different, orphaned, absent };
+
+struct Judgement {
+    Verdict verdict = Verdict::absent;
+    std::string what;
+    std::int64_t fingerprint = 0;  ///< of what Redis says
+};
+
+std::int64_t fingerprint_of(const Source& source) {
+    return content_hash(source) * 31 + source.expires_at_ms.value_or(0) * 7 + static_cast<int>(source.type);
+}
+
+Judgement judge(const Source& source, const Row* row) {
+    Judgement judgement;
+    judgement.fingerprint = fingerprint_of(source);
+    if (source.type == Source::Type::missing) {
+        judgement.verdict = row == nullptr ? Verdict::absent : Verdict::orphaned;
+        judgement.what = "in PostgreSQL only";
+        return judgement;
+    }
+    Row ours;
+    if (auto fault = parse(source, ours)) {
+        judgement.verdict = row == nullptr ? Verdict::quarantined : Verdict::different;
+        judgement.what = fmt::format("PostgreSQL has a row, but the value cannot be one: {}", *fault);
+    } else if (row == nullptr) {
+        judgement.verdict = Verdict::missing;
+        judgement.what = "in Redis only";
+    } else if (const auto name = difference(ours, *row); !name.empty()) {
+        judgement.verdict = Verdict::different;
+        judgement.what = name == "version" ? fmt::format("the version is {} in Redis and {} in PostgreSQL",
+                                                         ours.version, row->version)
+                                           : fmt::format("{} differs", name);
+    } else {
+        judgement.verdict = Verdict::equal;
+    }
+    return judgement;
+}
+
+class Comparison {
+  public:
+    Comparison(const CopyOptions& options, const std::function<void(const CopyProgress&)>& on_progress,
+               const std::stop_token& stop)
+        : options_(options), on_progress_(on_progress), stores_(options, stop) {}
+
+    CompareResult run() {
+        const auto begin = Clock::now();
+        try {
+            stores_.postgres([](Connection& session) { require_schema(session, call_deadline()); });
+            expected_ = stores_
+                            .redis([](redis::Keyspace& keyspace, SourceReader&) {
+                                return key_count(keyspace, call_deadline());
+                            })
+                            .value_or(0);
+            from_redis();
+            from_postgres();
+            look_again();
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::cancelled) throw;
+            result_.interrupted = true;
+        }
+        result_.errors = stores_.errors();
+        result_.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+        return std::move(result_);
+    }
+
+  private:
+    bool counts(Kind kind) const { return !options_.skip_history || kind != Kind::experience; }
+    CompareCounts& of(Kind kind) { return result_.kinds[static_cast<std::size_t>(kind)]; }
+
+    void from_redis() {
+        redis::KeyScan scan = stores_.redis([&](redis::Keyspace& keyspace, SourceReader&) {
+            return redis::KeyScan(keyspace, "rl:", options_.batch_size);
+        });
+        std::vector<std::string> page, keys;
+        for (bool more = true; more;) {
+            stores_.check_stop();
+            more = stores_.redis(
+                [&](redis::Keyspace&, SourceReader&) { return scan.next(page, call_deadline()); });
+            if (!more) break;
+            keys.clear();
+            for (auto& key : page) {
+                const auto kind = kind_of_key(key);
+                if (kind && counts(*kind)) keys.push_back(std::move(key));
+            }
+            std::sort(keys.begin(), keys.end());
+            keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+            compare(keys);
+            show("comparing", static_cast<std::int64_t>(keys.size()));
+        }
+    }
+
+    void compare(const std::vector<std::string>& keys) {
+        std::vector<Source> group;
+        std::size_t bytes = 0;
+        const auto flush = [&] {
+            for (const auto& [source, judgement] : judge_all(group)) {
+                if (judgement.verdict == Verdict::equal || judgement.verdict == Verdict::quarantined) {
+                    count(source->kind, judgement, key_text(source->key));
+                } else if (judgement.verdict != Verdict::absent) {
+                    suspect(source->key, judgement);
+                }
+            }
+            group.clear();
+            bytes = 0;
+        };
+        // Values one by one from the reader, so that large ones are not all held at once.
+        std::vector<std::string> left = keys, taken;
+        stores_.redis([&](redis::Keyspace&, SourceReader& reader) {
+            std::sort(taken.begin(), taken.end());
+            std::erase_if(left, [&](const std::string& key) {
+                return std::binary_search(taken.begin(), taken.end(), key);
+            });
+            reader.read(
+                left,
+                [&](Source&& source) {
+                    bytes += source.bytes();
+                    taken.push_back(source.key);
+                    group.push_back(std::move(source));
+                    if (bytes >= kLargeGroup) flush();
+                },
+                call_deadline());
+        });
+        flush();
+    }
+
+    std::vector<std::pair<const Source*, Judgement>> judge_all(const std::vector<Source>& sources) {
+        std::vector<std::pair<const Source*, Judgement>> judgements;
+        const auto now_us = now() * 1000;
+        for (const auto kind : kKinds) {
+            std::vector<std::string_view> keys;
+            for (const auto& source : sources) {
+                if (source.kind == kind) keys.emplace_back(source.key);
+            }
+            if (keys.empty()) continue;
+            auto rows = stores_.postgres([&](Connection& session) { return read_rows(session, kind, keys); });
+            std::map<std::string_view, const Row*> by_key;
+            for (const auto& row : rows) {
+                if (!row.expires_at_us || *row.expires_at_us > now_us) by_key[row.key] = &row;
+            }
+            for (const auto& source : sources) {
+                if (source.kind != kind) continue;
+                const auto found = by_key.find(source.key);
+                judgements.emplace_back(&source,
+                                        judge(source, found == by_key.end() ? nullptr : found->second));
+            }
+        }
+        return judgements;
+    }
+
+    std::int64_t now() {
+        const auto redis = stores_.redis([](redis::Keyspace& keyspace, SourceReader&) {
+            return redis_time_ms(keyspace, call_deadline());
+        });
+        if (redis) return *redis;
+        return std::chrono::duration_cast<std::chrono::milliseconds>(
+                   std::chrono::system_clock::now().time_since_epoch())
+            .count();
+    }
+
+    void from_postgres() {
+        for (const auto kind : kKinds) {
+            if (!counts(kind)) continue;
+            std::optional<std::string> after;
+            for (;;) {
+                stores_.check_stop();
+                const auto rows = stores_.postgres(
+                    [&](Connection& session) { return page_of_keys(session, kind, after, kPage); });
+                if (rows.empty()) break;
+                after = rows.back().key;
+                const auto now_us = now() * 1000;
+                std::vector<std::string> keys;
+                for (const auto& row : rows) {
+                    if (!row.digest.expires_at_us || *row.digest.expires_at_us > now_us)
+                        keys.push_back(row.key);
+                }
+                of(kind).rows += static_cast<std::int64_t>(keys.size());
+                const auto there = stores_.redis([&](redis::Keyspace&, SourceReader& reader) {
+                    return reader.exist(keys, call_deadline());
+                });
+                for (std::size_t i = 0; i < keys.size(); ++i) {
+                    if (!there[i]) suspect(keys[i], {Verdict::orphaned, "in PostgreSQL only", 0});
+                }
+                show("comparing the other way", 0);
+            }
+        }
+    }
+
+    void suspect(const std::string& key, Judgement judgement) {
+        if (suspects_.size() < kMostSuspects || suspects_.contains(key)) {
+            suspects_.insert_or_assign(key, std::move(judgement));
+        } else {
+            count(*kind_of_key(key), judgement, key_text(key));
+        }
+    }
+
+    /// What differs may be on its way: it counts when Redis says the same as at the look before.
+    void look_again() {
+        for (int look = 1; !suspects_.empty() && look < kMostLooks; ++look) {
+            show("looking again", 0);
+            if (!sleep_for(std::chrono::milliseconds(300 * look), stores_.stop())) stores_.check_stop();
+            std::vector<std::string> keys;
+            for (const auto& [key, judgement] : suspects_) keys.push_back(key);
+            for (std::size_t from = 0; from < keys.size(); from += 100) {
+                const auto part =
+                    std::span(keys).subspan(from, std::min<std::size_t>(100, keys.size() - from));
+                std::vector<Source> sources;
+                const auto flush = [&] {
+                    for (const auto& [source, judgement] : judge_all(sources)) settle(*source, judgement);
+                    sources.clear();
+                };
+                for (const auto& key : part) {
+                    for (auto& source : stores_.read(std::span(&key, 1)))
+                        sources.push_back(std::move(source));
+                    std::size_t bytes = 0;
+                    for (const auto& source : sources) bytes += source.bytes();
+                    if (bytes >= kLargeGroup) flush();
+                }
+                flush();
+            }
+        }
+        result_.unsettled = static_cast<std::int64_t>(suspects_.size());
+    }
+
+    void settle(const Source& source, const Judgement& judgement) {
+        const auto before = suspects_.find(source.key);
+        const bool fine = judgement.verdict == Verdict::equal || judgement.verdict == Verdict::quarantined ||
+                          judgement.verdict == Verdict::absent;
+        const bool first_orphan =
+            before->second.verdict == Verdict::orphaned && before->second.fingerprint == 0;
+        if (!fine && !(first_orphan && judgement.verdict == Verdict::orphaned) &&
+            before->second.fingerprint != judgement.fingerprint) {
+            before->second = judgement;
+            return;
+        }
+        if (judgement.verdict != Verdict::absent) count(source.kind, judgement, key_text(source.key));
+        suspects_.erase(before);
+    }
+
+    void count(Kind kind, const Judgement& judgement, std::string key) {
+        auto& counts = of(kind);
+        if (judgement.verdict != Verdict::orphaned) ++counts.redis_keys;
+        switch (judgement.verdict) {
+            case Verdict::equal:
+                ++counts.equal;
+                return;
+            case Verdict::quarantined:
+                ++counts.quarantined;
+                return;
+            case Verdict::missing:
+                ++counts.missing;
+                break;
+            case Verdict::different:
+                ++counts.different;
+                break;
+            case Verdict::orphaned:
+                ++counts.orphaned;
+                break;
+            case Verdict::absent:
+                return;
+        }
+        if (result_.differences.size() < kMostDifferences) {
+            result_.differences.push_back({std::move(key), std::string(name_of(kind)), judgement.what});
+        }
+    }
+
+    void show(const std::string& state, std::int64_t more) {
+        done_ += more;
+        if (!on_progress_) return;
+        CopyProgress progress;
+        progress.state = state;
+        if (more > 0) {
+            progress.done = done_;
+            progress.expected = std::max(expected_, done_);
+        }
+        progress.errors = stores_.errors();
+        on_progress_(progress);
+    }
+
+    const CopyOptions& options_;
+    const std::function<void(const CopyProgress&)>& on_progress_;
+    Stores stores_;
+    std::map<std::string, Judgement> suspects_;
+    std::int64_t expected_ = 0, done_ = 0;
+    CompareResult result_;
+};
+
+}  // namespace
+
+CompareResult run_compare(const CopyOptions& options,
+                          const std::function<void(const CopyProgress&)>& on_progress,
+                          const std::stop_token& stop) {
+    return Comparison(options, on_progress, stop).run();
+}
+
+}  // namespace crossover::agentdb

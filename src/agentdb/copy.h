@@ -1,0 +1,63 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "agentdb/record.h"
+#include "redis/connection.h"
+
+namespace crossover::agentdb {
+
+struct CopyOptions {
+    redis::Address redis;
+    std::string postgres_url;  ///< not needed for a dry run
+    std::size_t batch_size = 500;
+    bool skip_history = false;  ///< leave experiences alone
+    bool dry_run = false;       ///< read and parse, write nothing
+    std::string quarantine_file;
+};
+
+struct KindCounts {
+    std::int64_t redis_keys = 0, rows = 0, quarantined = 0;
+};
+
+struct CopyProgress {
+    std::int64_t done = 0, expected = 0;
+    std::int64_t quarantined = 0, errors = 0;
+    double items_per_second = 0;
+    std::optional<double> eta_seconds;
+    std::string state;
+};
+
+struct CopyResult {
+    std::array<KindCounts, 4> kinds;
+    std::int64_t written = 0, unchanged = 0, deleted = 0;  ///< rows
+    std::int64_t errors = 0;                               ///< of servers, ridden out
+    int looks = 0;                                         ///< at all of Redis's keys
+    double seconds = 0, items_per_second = 0;              ///< keys of the first look
+    bool consistent = false;  ///< rows + quarantined = Redis's keys, for each kind
+    bool interrupted = false;
+    bool moving_target = false;  ///< Redis was written to until the end
+    std::vector<std::string> notes;
+    std::vector<std::string> examples;  ///< of the quarantine
+};
+
+/// Copies what Redis holds to PostgreSQL, whose schema it makes. Throws crossover::Error: `not_ready` when
+/// Redis is not the primary, `conflict` when another copy is at it.
+///
+/// One look at all keys copies what PostgreSQL lacks, and is enough where Redis says that it took no write
+/// meanwhile. Else looks follow that compare each key with what is known of its row, and a sweep after each:
+/// rows whose key is gone are deleted.
+///
+/// Why this deletes nothing that is newer: while Redis is the primary, each row comes from a key in Redis.
+/// The sweep reads the row first and asks Redis after that, and deletes the row only as it was read. If the
+/// key was made again meanwhile and its row written anew, the row has another version or hash and stays; if
+/// it has the same content, the next look, or the count at the end, finds it missing.
+CopyResult run_copy(const CopyOptions& options, const std::function<void(const CopyProgress&)>& on_progress,
+                    const std::stop_token& stop);
+
+}  // namespace crossover::agentdb

@@ -1,0 +1,463 @@
+#include "agentdb/postgres.h"
+
+#include <fmt/format.h>
+#include <libpq-fe.h>
+#include <poll.h>
+
+#include <cerrno>
+#include <charconv>
+#include <regex>
+
+#include "core/text.h"
+
+namespace crossover::agentdb {
+namespace {
+
+constexpr int kOidUnknown = 0;
+constexpr std::int32_t kOidBytea = 17;
+
+void put_int32(std::string& bytes, std::int32_t number) {
+    for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(number >> shift & 0xFF);
+}
+
+struct FreeOptions {
+    void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
+};
+
+/// "postgresql://host:port/database" of what is to be connected to; throws `usage` where it can't be read.
+/// libpq's own words are not repeated: they may quote the password.
+std::string name_of(const std::string& url) {
+    if (url.empty()) {
+        throw Error(System::config, ErrorKind::usage,
+                    "PostgreSQL is not configured. Set DATABASE_URL, such as "
+                    "postgresql://user:password@localhost:5432/agentdb.");
+    }
+    char* words = nullptr;
+    const std::unique_ptr<PQconninfoOption, FreeOptions> options(PQconninfoParse(url.c_str(), &words));
+    if (words != nullptr) PQfreemem(words);
+    if (!options) {
+        throw Error(
+            System::postgres, ErrorKind::usage,
+            "DATABASE_URL can't be read. It must look like "
+            "postgresql://user:password@host:5432/database, with special characters in the password as "
+            "%XX.");
+    }
+    std::string host = "localhost", port = "5432", database;
+    for (const auto* option = options.get(); option->keyword != nullptr; ++option) {
+        if (option->val == nullptr || *option->val == '\0') continue;
+        const std::string_view keyword = option->keyword;
+        if (keyword == "host" || (keyword == "hostaddr" && host == "localhost")) host = option->val;
+        if (keyword == "port") port = option->val;
+        if (keyword == "dbname") database = option->val;
+        if (keyword == "user" && database.empty()) database = option->val;
+    }
+    return fmt::format("postgresql://{}:{}/{}", host, port, database);
+}
+
+std::string one_line(std::string_view text) {
+    std::string line;
+    for (const char c : text) {
+        if (c != '\n') {
+            line += c;
+        } else if (!line.empty() && line.back() != ' ') {
+            line += ' ';
+        }
+    }
+    while (!line.empty() && (line.back() == ' ' || line.back() == '.')) line.pop_back();
+    return line;
+}
+
+std::string_view advice(ErrorKind kind, std::string_view sqlstate) {
+    if (sqlstate == "42P01") return " Run 'migrate migrate-agentdb', which makes the tables.";
+    if (sqlstate == "53100") return " Make room on its disk.";
+    if (sqlstate == "42501") return " Grant its user the right, or use another user in DATABASE_URL.";
+    switch (kind) {
+        case ErrorKind::authentication:
+            return " Check user and password in DATABASE_URL.";
+        case ErrorKind::not_found:
+            return " Check the database in DATABASE_URL, or create it.";
+        case ErrorKind::unreachable:
+            return " Check that it runs, and DATABASE_URL.";
+        case ErrorKind::overloaded:
+            return " Try again later, or raise the server's limit.";
+        case ErrorKind::unavailable:
+            return " Try again in a moment.";
+        default:
+            return "";
+    }
+}
+
+/// SQLSTATE in libpq's verbose words about a connection that was refused: "FATAL:  28P01: password …"
+std::string sqlstate_in(const std::string& words) {
+    static const std::regex kState(R"(:  ([0-9A-Z]{5}): )");
+    std::string found;
+    for (auto match = std::sregex_iterator(words.begin(), words.end(), kState);
+         match != std::sregex_iterator(); ++match) {
+        found = (*match)[1];
+    }
+    return found;
+}
+
+}  // namespace
+
+ErrorKind kind_of_sqlstate(std::string_view sqlstate) {
+    const auto in = [&](std::initializer_list<std::string_view> heads) {
+        for (const auto head : heads) {
+            if (sqlstate.starts_with(head)) return true;
+        }
+        return false;
+    };
+    if (in({"28", "42501"})) return ErrorKind::authentication;
+    if (in({"3D", "57P04"})) return ErrorKind::not_found;
+    // The transaction is surely undone in these.
+    if (in({"40", "55P03", "55006", "57P03", "25006"})) return ErrorKind::unavailable;
+    if (in({"08", "57P01", "57P02", "57P05", "25P03"})) return ErrorKind::unreachable;
+    if (in({"57014"})) return ErrorKind::timeout;
+    if (in({"53"})) return ErrorKind::overloaded;
+    if (in({"54"})) return ErrorKind::too_large;
+    if (in({"58"})) return ErrorKind::io;
+    return ErrorKind::rejected;
+}
+
+std::string bytea_array(std::span<const std::string_view> elements) {
+    std::string bytes;
+    std::size_t size = 20;
+    for (const auto element : elements) size += 4 + element.size();
+    bytes.reserve(size);
+    put_int32(bytes, elements.empty() ? 0 : 1);  // dimensions
+    put_int32(bytes, 0);                         // no NULL in it
+    put_int32(bytes, kOidBytea);
+    if (elements.empty()) return bytes;
+    put_int32(bytes, static_cast<std::int32_t>(elements.size()));
+    put_int32(bytes, 1);  // first index
+    for (const auto element : elements) {
+        put_int32(bytes, static_cast<std::int32_t>(element.size()));
+        bytes += element;
+    }
+    return bytes;
+}
+
+void Result::Free::operator()(pg_result* result) const {
+    PQclear(result);
+}
+
+std::size_t Result::rows() const {
+    return static_cast<std::size_t>(PQntuples(result_.get()));
+}
+std::size_t Result::columns() const {
+    return static_cast<std::size_t>(PQnfields(result_.get()));
+}
+bool Result::is_null(std::size_t row, std::size_t column) const {
+    return PQgetisnull(result_.get(), static_cast<int>(row), static_cast<int>(column)) == 1;
+}
+std::string_view Result::value(std::size_t row, std::size_t column) const {
+    const int r = static_cast<int>(row), c = static_cast<int>(column);
+    return {PQgetvalue(result_.get(), r, c), static_cast<std::size_t>(PQgetlength(result_.get(), r, c))};
+}
+std::optional<std::string_view> Result::optional(std::size_t row, std::size_t column) const {
+    if (is_null(row, column)) return std::nullopt;
+    return value(row, column);
+}
+std::int64_t Result::integer(std::size_t row, std::size_t column) const {
+    const auto text = value(row, column);
+    std::int64_t number = 0;
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    return number;
+}
+std::int64_t Result::affected() const {
+    const std::string_view text = PQcmdTuples(result_.get());
+    std::int64_t number = 0;
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    return number;
+}
+
+Connection::Connection(const std::string& url, Deadline deadline, const std::string& application)
+    : name_(name_of(url)) {
+    // What comes later wins; the URL is expanded where "dbname" stands.
+    const char* const keywords[] = {"fallback_application_name", "dbname", "client_encoding", nullptr};
+    const char* const values[] = {application.c_str(), url.c_str(), "UTF8", nullptr};
+    connection_ = PQconnectStartParams(keywords, values, 1);
+    if (connection_ == nullptr) throw Error(System::internal, ErrorKind::internal, "Out of memory in libpq.");
+    try {
+        PQsetErrorVerbosity(connection_, PQERRORS_VERBOSE);  // the only way to the SQLSTATE of a refusal
+        PostgresPollingStatusType state = PGRES_POLLING_WRITING;
+        while (state != PGRES_POLLING_OK && PQstatus(connection_) != CONNECTION_BAD) {
+            if (state == PGRES_POLLING_FAILED) break;
+            wait(state == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline, "accept a connection");
+            state = PQconnectPoll(connection_);
+        }
+        if (PQstatus(connection_) != CONNECTION_OK) {
+            const std::string verbose = PQerrorMessage(connection_);
+            const auto sqlstate = sqlstate_in(verbose);
+            const auto kind = sqlstate.empty() ? ErrorKind::unreachable : kind_of_sqlstate(sqlstate);
+            // The first line says it; after it verbose words name lines of the server's source.
+            auto words = verbose.substr(0, verbose.find('\n'));
+            if (!sqlstate.empty()) {
+                if (const auto at = words.find(sqlstate + ": "); at != std::string::npos) {
+                    words = words.substr(at + sqlstate.size() + 2);
+                }
+            }
+            throw Error(System::postgres, kind,
+                        fmt::format("No connection to {}: {}.{}", name_, redacted(one_line(words)),
+                                    advice(kind, sqlstate)),
+                        sqlstate);
+        }
+        PQsetErrorVerbosity(connection_, PQERRORS_DEFAULT);
+        PQsetnonblocking(connection_, 1);
+        PQsetNoticeProcessor(
+            connection_, [](void*, const char*) {}, nullptr);
+        // A statement whose client was killed or gave up ends soon, not when it is through.
+        if (server_version() >= 140000) exec("SET client_connection_check_interval = '2s'", deadline);
+    } catch (...) {
+        close();
+        throw;
+    }
+}
+
+Connection::~Connection() {
+    close();
+}
+
+void Connection::close() {
+    if (connection_ != nullptr) PQfinish(connection_);
+    connection_ = nullptr;
+}
+
+bool Connection::in_transaction() const {
+    if (connection_ == nullptr) return false;
+    const auto state = PQtransactionStatus(connection_);
+    return state == PQTRANS_INTRANS || state == PQTRANS_INERROR;
+}
+
+int Connection::server_version() const {
+    return connection_ == nullptr ? 0 : PQserverVersion(connection_);
+}
+
+void Connection::lost(std::string_view what) {
+    const auto words = one_line(connection_ == nullptr ? "it had ended before" : PQerrorMessage(connection_));
+    close();
+    throw Error(System::postgres, ErrorKind::unreachable,
+                fmt::format("Lost the connection to {} {}: {}.{}", name_, what,
+                            words.empty() ? "it was closed" : words, advice(ErrorKind::unreachable, "")),
+                "08006");
+}
+
+void Connection::late(std::string_view what) {
+    close();
+    throw Error(
+        System::postgres, ErrorKind::timeout,
+        fmt::format("{} did not {} in time. See what it is busy with (pg_stat_activity), then try again.",
+                    name_, what),
+        "08006");
+}
+
+void Connection::wait(short events, Deadline deadline, std::string_view what) {
+    for (;;) {
+        pollfd descriptor{PQsocket(connection_), events, 0};
+        if (descriptor.fd < 0) lost("while it was made");
+        const auto left = deadline.remaining().count();
+        const int ready = poll(&descriptor, 1, static_cast<int>(std::min<long long>(left, 1'000'000)));
+        if (ready > 0) return;
+        if (ready < 0 && errno != EINTR) lost("while waiting for it");
+        if (deadline.passed()) late(what);
+    }
+}
+
+void Connection::flush(Deadline deadline) {
+    for (;;) {
+        const int left = PQflush(connection_);
+        if (left == 0) return;
+        if (left < 0) lost("while sending");
+        wait(POLLIN | POLLOUT, deadline, "take what was sent");
+        // It may have to say something before it reads on.
+        if (PQconsumeInput(connection_) == 0) lost("while sending");
+    }
+}
+
+void Connection::send(bool sent, Deadline deadline) {
+    if (!sent) lost("while sending");
+    flush(deadline);
+}
+
+std::unique_ptr<pg_result, Result::Free> Connection::next_result(Deadline deadline) {
+    if (pending_) return std::move(pending_);
+    while (PQisBusy(connection_) == 1) {
+        wait(POLLIN, deadline, "answer");
+        if (PQconsumeInput(connection_) == 0) lost("while waiting for an answer");
+    }
+    return std::unique_ptr<pg_result, Result::Free>(PQgetResult(connection_));
+}
+
+Result Connection::finish(Deadline deadline) {
+    Result last;
+    std::optional<Error> failure;
+    while (auto result = next_result(deadline)) {
+        const auto status = PQresultStatus(result.get());
+        if (status == PGRES_COPY_IN) {
+            if (failure) {
+                PQputCopyEnd(connection_, "an earlier statement failed");
+                continue;
+            }
+            last.result_ = std::move(result);
+            return last;
+        }
+        if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY) {
+            last.result_ = std::move(result);
+            continue;
+        }
+        if (PQstatus(connection_) == CONNECTION_BAD &&
+            PQresultErrorField(result.get(), PG_DIAG_SQLSTATE) == nullptr) {
+            lost("while waiting for an answer");
+        }
+        if (failure) continue;
+        const char* code = PQresultErrorField(result.get(), PG_DIAG_SQLSTATE);
+        const char* words = PQresultErrorField(result.get(), PG_DIAG_MESSAGE_PRIMARY);
+        const std::string sqlstate = code == nullptr ? "" : code;
+        const auto kind = sqlstate.empty() ? ErrorKind::protocol : kind_of_sqlstate(sqlstate);
+        failure.emplace(System::postgres, kind,
+                        fmt::format("{} refused: {}.{}", name_,
+                                    one_line(words == nullptr ? PQresultErrorMessage(result.get()) : words),
+                                    advice(kind, sqlstate)),
+                        sqlstate);
+    }
+    if (failure) {
+        if (failure->kind() == ErrorKind::unreachable || PQstatus(connection_) == CONNECTION_BAD) close();
+        throw *failure;
+    }
+    if (!last.result_) lost("while waiting for an answer");
+    return last;
+}
+
+Result Connection::exec(const std::string& sql, Deadline deadline) {
+    if (connection_ == nullptr) lost("before a statement");
+    send(PQsendQuery(connection_, sql.c_str()) == 1, deadline);
+    return finish(deadline);
+}
+
+namespace {
+
+/// Parameters as libpq wants them.
+struct Arrays {
+    explicit Arrays(std::span<const Parameter> parameters) {
+        for (const auto& parameter : parameters) {
+            if (!parameter.is_binary && parameter.bytes) texts.emplace_back(*parameter.bytes);
+        }
+        std::size_t next = 0;
+        for (const auto& parameter : parameters) {
+            // Text has to end in a zero byte, binary need not.
+            values.push_back(!parameter.bytes ? nullptr
+                             : parameter.is_binary
+                                 ? (parameter.bytes->data() == nullptr ? "" : parameter.bytes->data())
+                                 : texts[next++].c_str());
+            lengths.push_back(parameter.bytes ? static_cast<int>(parameter.bytes->size()) : 0);
+            formats.push_back(parameter.is_binary ? 1 : 0);
+        }
+    }
+    int count() const { return static_cast<int>(values.size()); }
+
+    std::vector<std::string> texts;
+    std::vector<const char*> values;
+    std::vector<int> lengths, formats;
+};
+
+}  // namespace
+
+Result Connection::exec(const std::string& sql, std::span<const Parameter> parameters, Deadline deadline,
+                        Format format) {
+    if (connection_ == nullptr) lost("before a statement");
+    const Arrays arrays(parameters);
+    send(PQsendQueryParams(connection_, sql.c_str(), arrays.count(), nullptr, arrays.values.data(),
+                           arrays.lengths.data(), arrays.formats.data(),
+                           format == Format::binary ? 1 : 0) == 1,
+         deadline);
+    return finish(deadline);
+}
+
+void Connection::prepare(const std::string& name, const std::string& sql, Deadline deadline) {
+    if (connection_ == nullptr) lost("before a statement");
+    send(PQsendPrepare(connection_, name.c_str(), sql.c_str(), kOidUnknown, nullptr) == 1, deadline);
+    finish(deadline);
+}
+
+Result Connection::exec_prepared(const std::string& name, std::span<const Parameter> parameters,
+                                 Deadline deadline, Format format) {
+    if (connection_ == nullptr) lost("before a statement");
+    const Arrays arrays(parameters);
+    send(PQsendQueryPrepared(connection_, name.c_str(), arrays.count(), arrays.values.data(),
+                             arrays.lengths.data(), arrays.formats.data(),
+                             format == Format::binary ? 1 : 0) == 1,
+         deadline);
+    return finish(deadline);
+}
+
+void Connection::stream(const std::string& sql, std::span<const Parameter> parameters, Deadline deadline,
+                        const std::function<void(const Result&)>& on_row) {
+    if (connection_ == nullptr) lost("before a statement");
+    const Arrays arrays(parameters);
+    send(PQsendQueryParams(connection_, sql.c_str(), arrays.count(), nullptr, arrays.values.data(),
+                           arrays.lengths.data(), arrays.formats.data(), 1) == 1,
+         deadline);
+    PQsetSingleRowMode(connection_);
+    try {
+        for (;;) {
+            auto next = next_result(deadline);
+            if (!next) lost("while reading rows");
+            Result row;
+            row.result_ = std::move(next);
+            if (PQresultStatus(row.result_.get()) != PGRES_SINGLE_TUPLE) {
+                pending_ = std::move(row.result_);
+                break;
+            }
+            on_row(row);
+        }
+    } catch (...) {
+        // Rows may still be under way, which would be taken for those of the next statement.
+        close();
+        throw;
+    }
+    finish(deadline);
+}
+
+void Connection::begin_copy(const std::string& sql, Deadline deadline) {
+    if (connection_ == nullptr) lost("before a statement");
+    send(PQsendQuery(connection_, sql.c_str()) == 1, deadline);
+    const auto result = finish(deadline);
+    if (PQresultStatus(result.result_.get()) != PGRES_COPY_IN) {
+        throw Error(System::internal, ErrorKind::internal, "begin_copy() was given no COPY … FROM STDIN.");
+    }
+}
+
+void Connection::copy_data(std::string_view bytes, Deadline deadline) {
+    if (connection_ == nullptr) lost("during COPY");
+    constexpr std::size_t kPiece = 1 << 18;  // so that libpq's own buffer stays small
+    while (!bytes.empty()) {
+        const auto piece = bytes.substr(0, kPiece);
+        bytes.remove_prefix(piece.size());
+        const int taken = PQputCopyData(connection_, piece.data(), static_cast<int>(piece.size()));
+        if (taken < 0) lost("during COPY");
+        flush(deadline);
+        if (taken == 0) throw Error(System::internal, ErrorKind::internal, "libpq took no COPY data.");
+    }
+}
+
+std::int64_t Connection::end_copy(Deadline deadline) {
+    if (connection_ == nullptr) lost("during COPY");
+    send(PQputCopyEnd(connection_, nullptr) == 1, deadline);
+    return finish(deadline).affected();
+}
+
+Transaction::~Transaction() {
+    if (!open_ || !connection_.in_transaction()) return;
+    try {
+        connection_.exec("ROLLBACK", Deadline::after(std::chrono::seconds(10)));
+    } catch (const Error&) {
+        // A session that is over has been rolled back by the server.
+    }
+}
+
+void Transaction::commit(Deadline deadline) {
+    open_ = false;
+    connection_.exec("COMMIT", deadline);
+}
+
+}  // namespace crossover::agentdb

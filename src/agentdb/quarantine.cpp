@@ -1,0 +1,186 @@
+#include "agentdb/quarantine.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <functional>
+
+#include "agentdb/json_text.h"
+#include "core/error.h"
+
+namespace crossover::agentdb {
+namespace {
+
+constexpr std::size_t kMostValue = 64 << 10;  ///< bytes of a value in its line
+constexpr std::size_t kMostExamples = 5;
+
+std::string base64(std::string_view bytes) {
+    static constexpr std::string_view kLetters =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    std::string out;
+    for (std::size_t i = 0; i < bytes.size(); i += 3) {
+        unsigned group = 0;
+        for (std::size_t k = 0; k < 3; ++k) {
+            group = group << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0U);
+        }
+        for (std::size_t k = 0; k < 4; ++k) {
+            out += i + k > bytes.size() ? '=' : kLetters[group >> (18 - 6 * k) & 63];
+        }
+    }
+    return out;
+}
+
+std::string hex(std::string_view bytes) {
+    std::string out;
+    for (const char c : bytes)
+        fmt::format_to(std::back_inserter(out), "{:02x}", static_cast<unsigned char>(c));
+    return out;
+}
+
+/// Any bytes as text for JSON.
+std::string quoted(std::string_view bytes) {
+    std::string out;
+    append_quoted(out, is_text(bytes) ? std::string(bytes) : key_text(bytes));
+    return out;
+}
+
+std::string line_of(const Source& source, const std::string& reason) {
+    std::string line = fmt::format("{{\"key\":{},", quoted(source.key));
+    if (!is_text(source.key)) line += fmt::format("\"key_hex\":\"{}\",", hex(source.key));
+    line += fmt::format("\"kind\":\"{}\",\"reason\":{}", name_of(source.kind), quoted(reason));
+    std::size_t room = kMostValue;
+    bool cut = false;
+    const auto piece = [&](std::string_view bytes) {
+        const auto part = bytes.substr(0, room);
+        cut = cut || part.size() < bytes.size();
+        room -= part.size();
+        return base64(part);
+    };
+    if (source.type == Source::Type::hash) {
+        line += ",\"type\":\"hash\",\"fields_base64\":[";
+        const char* comma = "";
+        for (const auto& [name, text] : source.fields) {
+            if (room == 0) {
+                cut = true;
+                break;
+            }
+            line += fmt::format("{}[\"{}\",", comma, piece(name));
+            line += fmt::format("\"{}\"]", piece(text));
+            comma = ",";
+        }
+        line += ']';
+    } else if (source.type == Source::Type::text) {
+        line += fmt::format(",\"type\":\"string\",\"bytes\":{},\"value_base64\":\"{}\"", source.text.size(),
+                            piece(source.text));
+    } else if (source.type == Source::Type::other) {
+        line += fmt::format(",\"type\":{}", quoted(source.type_name));
+    } else {
+        line += fmt::format(",\"type\":\"string\",\"bytes\":{}", source.size);
+        cut = true;
+    }
+    return line + fmt::format(",\"truncated\":{}}}\n", cut);
+}
+
+[[noreturn]] void fail(const std::string& path, int error) {
+    throw Error(
+        System::file, ErrorKind::io,
+        fmt::format("The quarantine file {} can't be written: {}. Name another with --quarantine-file.", path,
+                    std::strerror(error)));
+}
+
+}  // namespace
+
+Quarantine::Quarantine(std::string path) : path_(std::move(path)) {
+    if (path_.empty()) return;
+    struct stat found {};
+    if (lstat(path_.c_str(), &found) == 0 && S_ISLNK(found.st_mode) && stat(path_.c_str(), &found) == 0 &&
+        S_ISREG(found.st_mode)) {
+        throw Error(
+            System::file, ErrorKind::io,
+            fmt::format("The quarantine file {} is a link, and would not stay one. Name the file itself.",
+                        path_));
+    }
+    if (stat(path_.c_str(), &found) == 0) {
+        if (S_ISDIR(found.st_mode)) fail(path_, EISDIR);
+        through_ = !S_ISREG(found.st_mode);
+    }
+    begin_look();
+}
+
+Quarantine::~Quarantine() {
+    if (file_ >= 0) close(file_);
+    if (!draft_.empty()) unlink(draft_.c_str());
+}
+
+void Quarantine::begin_look() {
+    std::lock_guard lock(mutex_);
+    seen_.clear();
+    counts_ = {};
+    examples_.clear();
+    if (path_.empty()) return;
+    if (file_ >= 0) close(file_);
+    if (!draft_.empty()) unlink(draft_.c_str());
+    draft_.clear();
+    std::string draft = (through_ ? std::string("/tmp/agentdb_quarantine") : path_) + ".XXXXXX";
+    file_ = mkostemp(draft.data(), O_CLOEXEC);  // mode 0600: it holds what users did
+    if (file_ < 0) fail(path_, errno);
+    draft_ = draft;
+}
+
+void Quarantine::write(std::string_view line) {
+    while (!line.empty()) {
+        const auto written = ::write(file_, line.data(), line.size());
+        if (written < 0 && errno != EINTR) fail(path_, errno);
+        if (written > 0) line.remove_prefix(static_cast<std::size_t>(written));
+    }
+}
+
+void Quarantine::add(const Source& source, const std::string& reason) {
+    std::lock_guard lock(mutex_);
+    if (!seen_.insert(std::hash<std::string>()(source.key)).second) return;
+    ++counts_[static_cast<std::size_t>(source.kind)];
+    if (examples_.size() < kMostExamples)
+        examples_.push_back(fmt::format("{}: {}", key_text(source.key), reason));
+    if (!path_.empty()) write(line_of(source, reason));
+}
+
+void Quarantine::finish_look() {
+    std::lock_guard lock(mutex_);
+    if (path_.empty() || draft_.empty()) return;
+    if (through_) {
+        const int out = open(path_.c_str(), O_WRONLY | O_CLOEXEC);
+        if (out < 0) fail(path_, errno);
+        lseek(file_, 0, SEEK_SET);
+        char buffer[1 << 16];
+        const int draft = file_;
+        file_ = out;
+        for (ssize_t size; (size = ::read(draft, buffer, sizeof buffer)) > 0;) {
+            write({buffer, static_cast<std::size_t>(size)});
+        }
+        close(draft);
+        unlink(draft_.c_str());
+    } else if (seen_.empty() && access(path_.c_str(), F_OK) != 0) {
+        unlink(draft_.c_str());
+    } else if (fsync(file_) != 0 || rename(draft_.c_str(), path_.c_str()) != 0) {
+        fail(path_, errno);
+    }
+    close(file_);
+    file_ = -1;
+    draft_.clear();
+}
+
+std::int64_t Quarantine::count(Kind kind) const {
+    std::lock_guard lock(mutex_);
+    return counts_[static_cast<std::size_t>(kind)];
+}
+
+std::vector<std::string> Quarantine::examples() const {
+    std::lock_guard lock(mutex_);
+    return examples_;
+}
+
+}  // namespace crossover::agentdb

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <unordered_set>
+
+#include "agentdb/record.h"
+
+namespace crossover::agentdb {
+
+/// What could not be copied, and why: NDJSON, one line a key. Each look at all keys makes the file anew,
+/// beside it first, and it takes the former one's place when the look is complete: so no run doubles lines,
+/// and a killed one leaves the former file. Where the path names what is no regular file (/dev/null, a pipe)
+/// the lines are written to it. Thread-safe. Remembers 8 bytes of each key.
+class Quarantine {
+  public:
+    /// An empty path: counts, but writes nothing. Throws System::file where the file could not be written.
+    explicit Quarantine(std::string path);
+    ~Quarantine();
+    Quarantine(const Quarantine&) = delete;
+    Quarantine& operator=(const Quarantine&) = delete;
+
+    /// Forgets all.
+    void begin_look();
+    /// A key that was added before is not added again.
+    void add(const Source& source, const std::string& reason);
+    /// Puts the file in place. Without a line there is no file, and a former one goes empty.
+    void finish_look();
+
+    std::int64_t count(Kind kind) const;
+    /// The first few reasons, for a person: "rl:experience:7: reward is missing".
+    std::vector<std::string> examples() const;
+
+  private:
+    void write(std::string_view line);
+
+    const std::string path_;
+    std::string draft_;  ///< path of the file being written; empty = none
+    bool through_ = false;
+    int file_ = -1;
+    mutable std::mutex mutex_;
+    std::unordered_set<std::uint64_t> seen_;
+    std::array<std::int64_t, 4> counts_{};
+    std::vector<std::string> examples_;
+};
+
+}  // namespace crossover::agentdb

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "agentdb/postgres.h"
+#include "agentdb/record.h"
+
+/// The four tables, read and written for copies. Each function is one transaction or statement, on a session
+/// that `open_session` made.
+namespace crossover::agentdb {
+
+/// A session for copies: commits are not waited for on disk until `make_durable`.
+std::unique_ptr<Connection> open_session(const std::string& url);
+/// Everything committed by any session so far is on PostgreSQL's disk when this returns.
+void make_durable(Connection& connection);
+
+/// Who holds the data that counts.
+struct Primary {
+    std::string store;  ///< "redis", "moving" or "postgres"
+    std::int64_t epoch = 0;
+};
+Primary read_primary(Connection& connection);
+
+/// What is known of a row without reading its content.
+struct Digest {
+    std::int64_t version = 0;
+    std::optional<std::int64_t> content_hash;
+    std::optional<std::int64_t> expires_at_us;
+};
+using Digests = std::unordered_map<std::string, Digest>;
+Digests read_digests(Connection& connection, Kind kind, std::span<const std::string_view> keys);
+
+/// Encoded rows, each of another key.
+struct EncodedRows {
+    Kind kind = Kind::experience;
+    std::string bytes;
+    std::vector<std::size_t> ends;  ///< in `bytes`
+    std::vector<std::string> keys;
+
+    void add(const Row& row);
+    void clear(Kind of);
+    std::size_t size() const { return ends.size(); }
+};
+
+/// Called for a row that PostgreSQL does not take.
+using OnRefused = std::function<void(std::size_t row, const std::string& reason)>;
+
+/// Rows whose keys are believed to be absent go straight into the table; where one is not, and with `upsert`,
+/// the table's row is replaced if it is older, or as old (0, legacy) with other content. Rows that PostgreSQL
+/// can't hold are refused one by one, the others are written. Throws `not_ready` when Redis is not the
+/// primary. Returns how many rows were added or replaced.
+std::int64_t write_rows(Connection& connection, const EncodedRows& rows, bool upsert,
+                        const OnRefused& refused);
+
+/// Keys in order, after `after`, with what is needed to delete just what was seen.
+struct KeyedDigest {
+    std::string key;
+    Digest digest;
+};
+std::vector<KeyedDigest> page_of_keys(Connection& connection, Kind kind,
+                                      const std::optional<std::string>& after, std::size_t limit);
+/// Deletes those that are still as they were seen. Throws `not_ready` when Redis is not the primary.
+std::int64_t delete_unchanged(Connection& connection, Kind kind, std::span<const KeyedDigest> rows);
+/// Deletes what has expired by then. Throws likewise.
+std::int64_t delete_expired(Connection& connection, Kind kind, std::int64_t now_ms);
+std::int64_t count_rows(Connection& connection, Kind kind);
+
+/// Whole rows by key.
+std::vector<Row> read_rows(Connection& connection, Kind kind, std::span<const std::string_view> keys);
+/// Whole rows in the order of keys, one by one.
+void stream_rows(Connection& connection, Kind kind, const std::optional<std::string>& after,
+                 std::size_t limit, const std::function<void(Row&&)>& on_row);
+
+}  // namespace crossover::agentdb

@@ -1,0 +1,59 @@
+#include "learning/experience.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/unique_name.h"
+
+namespace crossover::learning {
+
+namespace {
+
+std::string json_text(std::string_view text) {
+    return nlohmann::json(text).dump();
+}
+
+std::string media_json(const Experience& experience) {
+    if (const auto* number = std::get_if<std::int64_t>(&experience.media)) return std::to_string(*number);
+    return json_text(std::get<std::string>(experience.media));
+}
+
+}  // namespace
+
+std::string experience_key(std::string_view agent, std::string_view feedback_id) {
+    if (feedback_id.empty()) return "rl:experience:" + unique_name();
+    return fmt::format("rl:experience:feedback:{}:{}", agent, feedback_id);
+}
+
+std::string qvalue_key(std::string_view agent, std::string_view state, Action action) {
+    return fmt::format("rl:qvalue:{}:{}:{}", agent, state, to_string(action));
+}
+
+std::string policy_key(std::string_view agent) {
+    return fmt::format("rl:policy:{}", agent);
+}
+
+std::string open_json(const Experience& experience) {
+    auto json =
+        fmt::format(R"({{"agent_id":{},"state":{},"action":{},"reward":{},"done":{},"timestamp":{}.{:06})",
+                    json_text(experience.agent), json_text(experience.decision.state),
+                    json_text(to_string(experience.decision.action)), experience.reward, experience.done,
+                    experience.occurred_us / 1'000'000, experience.occurred_us % 1'000'000);
+    if (experience.next_state) json += R"(,"next_state":)" + json_text(*experience.next_state);
+    if (experience.media.index() != 0) json += R"(,"media_id":)" + media_json(experience);
+    return json;
+}
+
+std::string open_qvalue_json(const Experience& experience) {
+    return fmt::format(R"({{"agent_id":{},"state_hash":{},"action":{})", json_text(experience.agent),
+                       json_text(experience.decision.state),
+                       json_text(to_string(experience.decision.action)));
+}
+
+std::optional<std::string> extra_json(const Experience& experience) {
+    if (experience.media.index() == 0) return std::nullopt;
+    return fmt::format(R"({{"media_id":{}}})", media_json(experience));
+}
+
+}  // namespace crossover::learning

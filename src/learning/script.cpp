@@ -1,0 +1,43 @@
+#include "learning/script.h"
+
+#include <fmt/format.h>
+#include <openssl/sha.h>
+
+#include <array>
+#include <vector>
+
+#include "core/error.h"
+
+namespace crossover::learning {
+
+namespace {
+
+std::string sha1_hex(std::string_view text) {
+    std::array<unsigned char, SHA_DIGEST_LENGTH> digest{};
+    SHA1(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
+    std::string hex;
+    for (const auto byte : digest) hex += fmt::format("{:02x}", byte);
+    return hex;
+}
+
+}  // namespace
+
+Script::Script(std::string source) : source_(std::move(source)), digest_(sha1_hex(source_)) {}
+
+redis::Reply Script::run(redis::Connection& connection, std::span<const std::string> keys,
+                         std::span<const std::string> arguments) const {
+    const std::string count = std::to_string(keys.size());
+    std::vector<std::string_view> words = {"EVALSHA", digest_, count};
+    words.insert(words.end(), keys.begin(), keys.end());
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    try {
+        return connection.call(words);
+    } catch (const Error& error) {
+        if (error.native_code() != "NOSCRIPT") throw;
+    }
+    words[0] = "EVAL";
+    words[1] = source_;
+    return connection.call(words);
+}
+
+}  // namespace crossover::learning

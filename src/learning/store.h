@@ -1,0 +1,24 @@
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "learning/experience.h"
+
+namespace crossover::learning {
+
+/// A store did not take a write, because it is not the primary now. Nothing was changed.
+struct Refused {
+    std::string primary;  ///< as the store has it: "postgres:3", "moving", "redis"
+};
+using RecordOutcome = std::variant<Recorded, Refused>;
+
+/// What is known of a user before a recommendation.
+struct Knowledge {
+    std::optional<std::string> policy;        ///< as stored, any bytes
+    std::array<Arms, kStates.size()> arms{};  ///< by state
+};
+
+}  // namespace crossover::learning

@@ -1,0 +1,341 @@
+"""`migrate migrate-agentdb` from Redis to PostgreSQL: what is copied, what is quarantined, and what is left alone."""
+
+import base64
+import datetime
+import decimal
+import json
+import os
+import socket
+import stat
+import subprocess
+
+import pytest
+import redis
+from conftest import wait_for
+
+SQL = "'; DROP TABLE rl_experiences; -- \" \\ $1 %s \u2028"
+ANY_BYTES = bytes(range(256))
+
+
+def experience(**changes):
+    return {"agent_id": "a", "state": {"x": 1}, "action": "play", "reward": 0.5, "next_state": None, "done": False,
+            "timestamp": 1700000000.25, **changes}
+
+
+def q_value(**changes):
+    return {"agent_id": "a", "state_hash": "s", "action": "play", "value": 0.1, "visits": 3, **changes}
+
+
+def without(record, name):
+    return {key: value for key, value in record.items() if key != name}
+
+
+def test_copies_all_kinds_exactly(agentdb):
+    r = agentdb.redis
+    r.set("rl:experience:1", json.dumps(experience(state=SQL, action={"sql": SQL}, agent_id=SQL, note=SQL, version=7)))
+    r.set(b"rl:experience:" + ANY_BYTES, json.dumps(experience()))
+    r.set("rl:experience:" + SQL, json.dumps(without(experience(), "next_state")))
+    r.set("rl:experience:numbers", '{"agent_id":"n","state":[9007199254740993,0.1,1e30,-0],"action":18446744073709551616,'
+          '"reward":9007199254740993,"done":true,"timestamp":1700000000.1234567,"b":12345678901234567890.5}')
+    r.hset("rl:experience:hash", mapping={"agent_id": "h", "state": '{"k": [1, 2]}', "action": "left", "reward": "1e-3", "done": "True",
+                                          "timestamp": "1700000000", "version": "9", "more": "007"})
+    large = "x" * 10_000_000
+    r.set("rl:experience:large", json.dumps(experience(state=large)))
+    r.set("rl:qvalue:a:s:play", json.dumps(q_value()))
+    r.set("rl:qvalue:a:s:3", json.dumps(without(q_value(action=3, version=5), "visits")))
+    r.hset("rl:qvalue:hash", mapping={"agent_id": SQL, "state_hash": SQL, "action": SQL, "value": "-2.5"})
+    r.set(b"rl:policy:" + ANY_BYTES, ANY_BYTES * 1000)
+    r.set("rl:policy:empty", b"")
+    r.set("rl:agent:one", json.dumps({"name": SQL, "version": 4, "big": 2**63}))
+    r.hset("rl:agent:two", mapping={"epsilon": "0.10", SQL: SQL})
+    r.set("rl:experience:expiring", json.dumps(experience()), px=3_600_000)
+    r.set("rl:control:owed", "no record"), r.set("another", "no record")
+
+    result = agentdb.json()
+    assert {kind: (n["redis_keys"], n["rows"], n["quarantined"]) for kind, n in result["kinds"].items()} == {
+        "experiences": (7, 7, 0), "q_values": (3, 3, 0), "policies": (2, 2, 0), "agents": (2, 2, 0)}
+    assert result["consistent"] and result["looks"] == 1 and result["peak_memory_bytes"] < 150_000_000
+
+    rows = {bytes(row[0]): row[1:] for row in agentdb.sql(
+        "SELECT redis_key, agent_id, state, action, reward, next_state, done, occurred_at, extra, version FROM rl_experiences")}
+    utc = datetime.timezone.utc
+    at = datetime.datetime(2023, 11, 14, 22, 13, 20, 250000, utc)
+    assert rows[b"rl:experience:1"] == (SQL, SQL, {"sql": SQL}, 0.5, None, False, at, {"note": SQL}, 7)
+    assert rows[b"rl:experience:" + ANY_BYTES] == ("a", {"x": 1}, "play", 0.5, None, False, at, None, 0)
+    assert rows[b"rl:experience:hash"] == ("h", {"k": [1, 2]}, "left", 0.001, None, True,
+                                           datetime.datetime(2023, 11, 14, 22, 13, 20, tzinfo=utc), {"more": "007"}, 9)
+    assert rows[b"rl:experience:large"][1] == large
+    # A null is kept apart from nothing, and numbers keep their digits.
+    null = agentdb.sql("SELECT redis_key, next_state IS NULL FROM rl_experiences WHERE redis_key IN ('rl:experience:1', %s)",
+                       ("rl:experience:" + SQL).encode())
+    assert {bytes(key): absent for key, absent in null} == {b"rl:experience:1": False, ("rl:experience:" + SQL).encode(): True}
+    text = agentdb.sql("SELECT state::text, action::text, extra->>'reward', extra->>'timestamp', extra->>'b' FROM rl_experiences "
+                       "WHERE redis_key = 'rl:experience:numbers'")[0]
+    assert [decimal.Decimal(x) for x in json.loads(text[0], parse_float=decimal.Decimal)] == [
+        9007199254740993, decimal.Decimal("0.1"), 10**30, 0]
+    assert text[1:] == ("18446744073709551616", "9007199254740993", "1700000000.1234567", "12345678901234567890.5")
+    expiry = agentdb.sql("SELECT (extract(epoch FROM expires_at) * 1000)::bigint FROM rl_experiences WHERE redis_key = 'rl:experience:expiring'")
+    assert expiry[0][0] == r.pexpiretime("rl:experience:expiring")
+
+    q = {bytes(row[0]): row[1:] for row in agentdb.sql("SELECT redis_key, agent_id, state_hash, action, value, visits, version FROM q_values")}
+    assert q == {b"rl:qvalue:a:s:play": ("a", "s", "play", 0.1, 3, 0), b"rl:qvalue:a:s:3": ("a", "s", "3", 0.1, 0, 5),
+                 b"rl:qvalue:hash": (SQL, SQL, SQL, -2.5, 0, 0)}
+    policies = {bytes(key): bytes(policy) for key, policy in agentdb.sql("SELECT redis_key, policy FROM policies")}
+    assert policies == {b"rl:policy:" + ANY_BYTES: ANY_BYTES * 1000, b"rl:policy:empty": b""}
+    agents = {agent: (metadata, version) for agent, metadata, version in agentdb.sql("SELECT agent_id, metadata, version FROM agent_metadata")}
+    assert agents == {"one": ({"name": SQL, "big": 2**63}, 4), "two": ({"epsilon": "0.10", SQL: SQL}, 0)}
+
+    assert agentdb.json("--verify")["equal"]
+    again = agentdb.json()
+    assert (again["written"], again["unchanged"], again["deleted"]) == (0, 14, 0)
+    assert not agentdb.quarantine.exists()
+
+
+BAD = {
+    "json": (b'{"agent_id": ', "ends too soon"),
+    "trailing": (json.dumps(experience()).encode() + b"}", "bad JSON at byte"),
+    "array": (b"[1, 2]", "an object is expected"),
+    "reward-nan": (json.dumps(experience(reward=float("nan"))).encode(), "reward: bad JSON: NaN, which is not finite"),
+    "reward-inf": (json.dumps(experience(reward=-float("inf"))).encode(), "reward: bad JSON: -Infinity, which is not finite"),
+    "reward-1e999": (json.dumps(experience()).replace("0.5", "1e999").encode(), "reward is 1e999, which is not finite as a double"),
+    "reward-text": (json.dumps(experience(reward="0.5")).encode(), "reward is not a number"),
+    "done": (json.dumps(experience(done="yes")).encode(), "done is not true or false"),
+    "agent": (json.dumps(experience(agent_id=5)).encode(), "agent_id is not a string"),
+    "no-state": (json.dumps(without(experience(), "state")).encode(), "state is missing"),
+    "time": (json.dumps(experience(timestamp=1e16)).encode(), "beyond the dates"),
+    "version": (json.dumps(experience(version=-1)).encode(), "version is not a whole number from 0"),
+    "zero": (json.dumps(experience(state="a\0b")).encode(), "state: \\u0000 in a text"),
+    "utf8": (b'{"agent_id": "\xff"}', "agent_id: invalid UTF-8 at byte"),
+    "surrogate": (b'{"agent_id": "\\ud800"}', "agent_id: a lone surrogate \\ud800"),
+    "digits": (json.dumps(experience()).replace('{"x": 1}', "1e5000").encode(), "more digits than PostgreSQL can keep"),
+    "deep": (json.dumps(experience()).replace('{"x": 1}', "[" * 1001 + "]" * 1001).encode(), "1,000 levels"),
+    "long" * 700: (json.dumps(experience()).encode(), "PostgreSQL's index holds 2600"),
+}
+
+
+def test_quarantines_with_reasons_once(agentdb):
+    r = agentdb.redis
+    for name, (value, _) in BAD.items():
+        r.set("rl:experience:" + name, value)
+    r.rpush("rl:experience:list", "x")
+    r.zadd(b"rl:policy:\xff", {"x": 1})
+    r.hset("rl:experience:hash", mapping={"agent_id": "h", "state": '{"k":', "action": "x", "reward": "inf", "done": "1", "timestamp": "1"})
+    r.set("rl:experience:good", json.dumps(experience()))
+    r.set("rl:qvalue:first", json.dumps(q_value()))
+    for _ in range(2):  # a second run doubles no line
+        result = agentdb.json(code=4)
+        assert result["kinds"]["experiences"] == {"redis_keys": len(BAD) + 3, "rows": 1, "quarantined": len(BAD) + 2, "left_out": False}
+        assert result["consistent"]
+        bad = {line["key"]: line for line in agentdb.bad_keys()}
+        assert len(bad) == len(agentdb.bad_keys()) == len(BAD) + 3
+        for name, (value, reason) in BAD.items():
+            line = bad["rl:experience:" + name]
+            assert reason in line["reason"], line
+            assert base64.b64decode(line["value_base64"]) == value and line["kind"] == "experience"
+        assert bad["rl:experience:list"]["reason"] == "a list, where a JSON string or a hash is expected"
+        assert bad["rl:policy:\\xff"]["key_hex"] == b"rl:policy:\xff".hex()
+        assert "state: bad JSON" in bad["rl:experience:hash"]["reason"] or "reward is inf" in bad["rl:experience:hash"]["reason"]
+    # Two keys that mean the same Q value: the one that was there stays.
+    r.set("rl:qvalue:second", json.dumps(q_value(value=9)))
+    agentdb.json(code=4)
+    assert agentdb.sql("SELECT redis_key, value FROM q_values") == [(b"rl:qvalue:first", 0.1)]
+    assert [line["reason"] for line in agentdb.bad_keys() if line["key"] == "rl:qvalue:second"] == [
+        "another key has the same agent_id, state_hash and action"]
+    # A row whose value goes bad goes too; a value that is mended comes.
+    r.set("rl:experience:good", "bad"), r.set("rl:experience:json", json.dumps(experience()))
+    assert agentdb.json(code=4)["kinds"]["experiences"]["rows"] == 1
+    assert agentdb.sql("SELECT redis_key FROM rl_experiences") == [(b"rl:experience:json",)]
+
+
+def test_what_changed_is_copied_and_what_is_gone_deleted(agentdb):
+    r = agentdb.redis
+    for n in range(1_200):
+        r.set(f"rl:experience:{n}", json.dumps(experience(reward=n)))
+    r.set("rl:qvalue:k", json.dumps(q_value()))
+    agentdb.json()
+    r.delete(*(f"rl:experience:{n}" for n in range(100)))
+    r.set("rl:experience:500", json.dumps(experience(reward=-1)))
+    r.set("rl:experience:new", json.dumps(experience()))
+    r.pexpire("rl:experience:501", 3_600_000)
+    r.pexpire("rl:experience:502", 1)
+    r.set("rl:qvalue:k", json.dumps(q_value(state_hash="moved")))
+    result = agentdb.json()
+    assert (result["kinds"]["experiences"]["rows"], result["written"]) == (1_100, 4)
+    assert agentdb.sql("SELECT reward FROM rl_experiences WHERE redis_key = 'rl:experience:500'") == [(-1.0,)]
+    assert agentdb.sql("SELECT state_hash FROM q_values") == [("moved",)]
+    assert agentdb.json("--verify")["equal"]
+    r.flushall()
+    assert agentdb.json()["kinds"]["experiences"] == {"redis_keys": 0, "rows": 0, "quarantined": 0, "left_out": False}
+
+
+def test_a_newer_row_is_never_overwritten(agentdb):
+    r = agentdb.redis
+    r.set("rl:experience:1", json.dumps(experience(version=5)))
+    agentdb.json()
+    agentdb.sql("UPDATE rl_experiences SET version = 6, reward = 6, content_hash = NULL")
+    r.set("rl:experience:1", json.dumps(experience(version=5, reward=5.5)))
+    agentdb.json()
+    assert agentdb.sql("SELECT version, reward FROM rl_experiences") == [(6, 6.0)]
+    r.set("rl:experience:1", json.dumps(experience(version=7, reward=7)))
+    agentdb.json()
+    assert agentdb.sql("SELECT version, reward FROM rl_experiences") == [(7, 7.0)]
+
+
+def test_dry_run_and_skip_history(agentdb):
+    r = agentdb.redis
+    r.set("rl:experience:1", json.dumps(experience())), r.set("rl:experience:2", "bad"), r.set("rl:qvalue:k", json.dumps(q_value()))
+    result = agentdb.json("--dry-run", code=4)
+    assert result["kinds"]["experiences"] == {"redis_keys": 2, "rows": 1, "quarantined": 1, "left_out": False}
+    assert agentdb.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
+    assert not agentdb.quarantine.exists()
+    result = agentdb.json("--skip-history")
+    assert result["kinds"]["experiences"]["left_out"] and result["kinds"]["q_values"]["rows"] == 1
+    assert agentdb.counts() == 0
+    shown = agentdb.run("--dry-run").stdout
+    assert "would be rows" in shown and "rl:experience:2: bad JSON at byte 0" in shown
+
+
+def test_verify_finds_each_difference_and_writes_nothing(agentdb):
+    r = agentdb.redis
+    for n in range(8):
+        r.set(f"rl:experience:{n}", json.dumps(experience(reward=n)))
+    r.set("rl:policy:p", b"bytes")
+    agentdb.json()
+    assert agentdb.run("--verify").stdout.startswith("EQUAL\n")
+    agentdb.sql("UPDATE rl_experiences SET reward = 99 WHERE redis_key = 'rl:experience:0'")
+    agentdb.sql("UPDATE rl_experiences SET state = '{\"x\": 1.0000000000000000001}' WHERE redis_key = 'rl:experience:1'")
+    agentdb.sql("DELETE FROM rl_experiences WHERE redis_key = 'rl:experience:2'")
+    agentdb.sql("UPDATE rl_experiences SET version = 3 WHERE redis_key = 'rl:experience:4'")
+    agentdb.sql("UPDATE policies SET policy = 'other'")
+    r.delete("rl:experience:3"), r.pexpire("rl:experience:5", 9_000_000)
+    before = agentdb.sql("SELECT xmin::text, redis_key FROM rl_experiences ORDER BY redis_key")
+    result = agentdb.json("--verify", code=4)
+    assert {line["key"]: line["what"] for line in result["differences"]} == {
+        "rl:experience:0": "reward differs", "rl:experience:1": "state differs", "rl:experience:2": "in Redis only",
+        "rl:experience:3": "in PostgreSQL only", "rl:experience:4": "the version is 0 in Redis and 3 in PostgreSQL",
+        "rl:experience:5": "expiry differs", "rl:policy:p": "policy differs"}
+    assert agentdb.sql("SELECT xmin::text, redis_key FROM rl_experiences ORDER BY redis_key") == before
+
+
+def test_refusals(agentdb):
+    agentdb.redis.set("rl:experience:1", json.dumps(experience()))
+    for missing in ("REDIS_URL", "DATABASE_URL"):
+        done = agentdb.run(**{missing: ""})
+        assert done.returncode == 2 and missing in done.stderr
+    wrong = agentdb.env["DATABASE_URL"].replace(agentdb.env["DATABASE_URL"].split(":")[2].split("@")[0], "secret-word")
+    done = agentdb.run(DATABASE_URL=wrong)
+    assert done.returncode == 2 and "password authentication failed" in done.stderr and "secret-word" not in done.stderr
+    agentdb.json()
+    for store, words in (("postgres", "--reverse"), ("moving", "handover")):
+        agentdb.sql("UPDATE agentdb_state SET primary_store = %s", store)
+        done = agentdb.run()
+        assert done.returncode == 5 and words in done.stderr
+    agentdb.sql("UPDATE agentdb_state SET primary_store = 'redis'")
+    assert agentdb.run("--reverse").returncode == 5
+    agentdb.sql("INSERT INTO agentdb_schema (version) VALUES (99)")
+    done = agentdb.run()
+    assert done.returncode == 5 and "version 99" in done.stderr
+
+
+def test_the_token_of_uncaptured_writes(agentdb):
+    r = agentdb.redis
+    r.set("rl:control:uncaptured", "token"), r.set("rl:experience:1", json.dumps(experience()))
+    agentdb.json("--skip-history")
+    assert r.get("rl:control:uncaptured") == b"token"
+    agentdb.json()
+    assert r.get("rl:control:uncaptured") is None
+
+
+def test_two_at_once_and_an_output_that_is_no_file(agentdb):
+    for n in range(3_000):
+        agentdb.redis.set(f"rl:experience:{n}", json.dumps(experience(reward=n)))
+    agentdb.redis.set("rl:experience:bad", "bad")
+    agentdb.quarantine = "/dev/null"
+    runs = [agentdb.start("--output", "json") for _ in range(2)]
+    for run in runs:
+        out, err = run.communicate(timeout=60)
+        assert run.returncode == 4, out + err
+        assert json.loads(out)["kinds"]["experiences"]["rows"] == 3_000
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+    assert agentdb.sql("SELECT version FROM agentdb_schema") == [(1,)]
+
+
+def free_ports(count):
+    held = [socket.socket() for _ in range(count)]
+    for one in held:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in held]
+    for one in held:
+        one.close()
+    return ports
+
+
+@pytest.fixture
+def redis_server(tmp_path):
+    """Starts Redis servers with the options that are given; ends them."""
+    running = []
+
+    def start(port, *options):
+        folder = tmp_path / f"redis-{port or len(running)}"
+        folder.mkdir()
+        running.append(subprocess.Popen(["redis-server", "--bind", "127.0.0.1", "--dir", str(folder), "--save", "", *options],
+                                        stdout=subprocess.DEVNULL))
+    yield start
+    for process in running:
+        process.terminate()
+    for process in running:
+        process.wait()
+
+
+def answers(client):
+    try:
+        return client.ping()
+    except redis.RedisError:
+        return False
+
+
+def test_a_redis_cluster(agentdb, redis_server):
+    # A cluster's bus listens 10,000 ports above, which must exist.
+    ports = [port for port in free_ports(60) if port < 55_000][:3]
+    assert len(ports) == 3
+    for port in ports:
+        redis_server(port, "--port", str(port), "--cluster-enabled", "yes")
+    for port in ports:
+        wait_for(lambda port=port: answers(redis.Redis(port=port)))
+    nodes = [f"127.0.0.1:{port}" for port in ports]
+    subprocess.run(["redis-cli", "--cluster", "create", *nodes, "--cluster-yes"], check=True, capture_output=True, timeout=60)
+    for port in ports:
+        wait_for(lambda port=port: redis.Redis(port=port).execute_command("CLUSTER INFO")["cluster_state"] == "ok")
+    cluster = redis.RedisCluster(host="127.0.0.1", port=ports[0])
+    for n in range(1_000):
+        cluster.set(f"rl:experience:{n}", json.dumps(experience(reward=n)), px=9_000_000 if n % 10 == 0 else None)
+    cluster.hset("rl:agent:h", mapping={"a": "b"})
+    url = f"redis://127.0.0.1:{ports[1]}"
+    result = agentdb.json(REDIS_URL=url)
+    assert result["kinds"]["experiences"] == {"redis_keys": 1_000, "rows": 1_000, "quarantined": 0, "left_out": False}
+    assert agentdb.sql("SELECT sum(reward), count(expires_at) FROM rl_experiences") == [(sum(range(1_000)), 100)]
+    assert agentdb.json("--verify", REDIS_URL=url)["equal"]
+    cluster.delete("rl:experience:5")
+    assert agentdb.json(REDIS_URL=url)["kinds"]["experiences"]["rows"] == 999
+
+
+def test_tls_and_a_user_of_few_rights(agentdb, redis_server, tmp_path):
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", str(key),
+                    "-out", str(certificate)], check=True, capture_output=True)
+    port = free_ports(1)[0]
+    redis_server(port, "--port", "0", "--tls-port", str(port), "--tls-cert-file", str(certificate), "--tls-key-file", str(key),
+                 "--tls-auth-clients", "no", "--tls-ca-cert-file", str(certificate))
+    admin = redis.Redis(port=port, ssl=True, ssl_ca_certs=str(certificate))
+    wait_for(lambda: answers(admin))
+    admin.execute_command("ACL", "SETUSER", "reader", "on", ">p%ss@:word", "~rl:*", "-@all", "+@read", "+@connection", "+scan")
+    for n in range(500):
+        admin.set(f"rl:experience:{n}", json.dumps(experience(reward=n)), px=9_000_000 if n == 7 else None)
+    admin.hset("rl:agent:h", mapping={"a": "b"})
+    url = f"rediss://reader:p%25ss%40%3Aword@127.0.0.1:{port}"
+    result = agentdb.json(REDIS_URL=url, SSL_CERT_FILE=str(certificate))
+    assert (result["kinds"]["experiences"]["rows"], result["kinds"]["agents"]["rows"]) == (500, 1)
+    assert agentdb.sql("SELECT redis_key FROM rl_experiences WHERE expires_at IS NOT NULL") == [(b"rl:experience:7",)]
+    done = agentdb.run(REDIS_URL=url.replace("p%25ss", "wrong"), SSL_CERT_FILE=str(certificate))
+    assert done.returncode == 2 and "word" not in done.stderr.replace("password", "")

@@ -1,0 +1,114 @@
+#include "agentdb/postgres.h"
+
+#include <thread>
+#include <vector>
+
+#include "agentdb/schema.h"
+#include "fixture.h"
+
+namespace crossover::agentdb::test {
+namespace {
+
+TEST_F(PostgresTest, ParametersAndResults) {
+    const std::string bytes("\0\xFF'\\", 4);
+    auto result = connection_.exec("SELECT $1::bytea, $2::text, $3::int IS NULL",
+                                   {Parameter::binary(bytes), "'; --", nullptr}, soon(), Format::binary);
+    EXPECT_EQ(result.value(0, 0), bytes);
+    EXPECT_EQ(result.value(0, 1), "'; --");
+    connection_.prepare("twice", "SELECT $1::bigint * 2", soon());
+    EXPECT_EQ(connection_.exec_prepared("twice", {"21"}, soon()).integer(0, 0), 42);
+    EXPECT_EQ(connection_.exec("CREATE TABLE t (x int); INSERT INTO t VALUES (1), (2)", soon()).affected(),
+              2);
+    std::string seen;
+    connection_.stream("SELECT chr(64 + x) FROM t ORDER BY x", {}, soon(),
+                       [&](const Result& row) { seen += row.value(0, 0); });
+    EXPECT_EQ(seen, "AB");
+    EXPECT_EQ(text("SELECT 'usable'"), "usable");
+}
+
+TEST_F(PostgresTest, ErrorsLeaveTheSessionUsable) {
+    const auto error = thrown_by([&] { connection_.exec("SELECT 1; SELECT 1/0", soon()); });
+    EXPECT_EQ(error.kind(), ErrorKind::rejected);
+    EXPECT_EQ(error.native_code(), "22012");
+    EXPECT_EQ(std::string(error.what()), connection_.name() + " refused: division by zero.");
+    EXPECT_EQ(text("SELECT 1"), "1");
+    connection_.exec("CREATE TABLE t (x int PRIMARY KEY)", soon());
+    connection_.begin_copy("COPY t FROM STDIN", soon());
+    connection_.copy_data("1\n1\n", soon());
+    EXPECT_EQ(thrown_by([&] { connection_.end_copy(soon()); }).native_code(), "23505");
+    connection_.begin_copy("COPY t FROM STDIN", soon());
+    for (int i = 0; i < 100'000; ++i) connection_.copy_data(std::to_string(i) + "\n", soon());
+    EXPECT_EQ(connection_.end_copy(soon()), 100'000);
+    // An error while rows are still being sent.
+    connection_.begin_copy("COPY t FROM STDIN", soon());
+    connection_.copy_data("no number\n" + std::string(20'000'000, '1'), soon());
+    EXPECT_EQ(thrown_by([&] { connection_.end_copy(soon()); }).native_code(), "22P02");
+    EXPECT_EQ(text("SELECT 1"), "1");
+    const auto denied = thrown_by(
+        [&] { Connection("postgresql://nobody:secret-word@" + connection_.name().substr(13), soon()); });
+    EXPECT_EQ(denied.native_code(), "28P01");
+    EXPECT_EQ(denied.kind(), ErrorKind::authentication);
+    EXPECT_EQ(std::string(denied.what()).find("secret-word"), std::string::npos);
+}
+
+TEST_F(PostgresTest, DeadlinesAndKilledSessions) {
+    const auto late = thrown_by(
+        [&] { connection_.exec("SELECT pg_sleep(30)", Deadline::after(std::chrono::milliseconds(100))); });
+    EXPECT_EQ(late.kind(), ErrorKind::timeout);
+    EXPECT_FALSE(connection_.usable());
+    EXPECT_EQ(thrown_by([&] { connection_.exec("SELECT 1", soon()); }).kind(), ErrorKind::unreachable);
+    Connection other(url_, soon()), killer(url_, soon());
+    const auto pid = std::string(other.exec("SELECT pg_backend_pid()", soon()).value(0, 0));
+    killer.exec("SELECT pg_terminate_backend($1::int)", {pid}, soon());
+    EXPECT_EQ(thrown_by([&] {
+                  for (int i = 0; i < 1000; ++i) other.exec("SELECT pg_sleep(0.01)", soon());
+              }).kind(),
+              ErrorKind::unreachable);
+    EXPECT_FALSE(other.usable());
+}
+
+TEST_F(PostgresTest, TransactionsRollBackUnlessCommitted) {
+    connection_.exec("CREATE TABLE t (x int)", soon());
+    {
+        Transaction transaction(connection_, soon());
+        connection_.exec("INSERT INTO t VALUES (1)", soon());
+    }
+    EXPECT_FALSE(connection_.in_transaction());
+    EXPECT_EQ(text("SELECT count(*) FROM t"), "0");
+    {
+        Transaction transaction(connection_, soon());
+        connection_.exec("INSERT INTO t VALUES (1)", soon());
+        transaction.commit(soon());
+    }
+    EXPECT_EQ(text("SELECT count(*) FROM t"), "1");
+}
+
+TEST_F(PostgresTest, TheSchemaIsMadeOnceByManyAtOnce) {
+    EXPECT_EQ(thrown_by([&] { require_schema(connection_, soon()); }).kind(), ErrorKind::not_ready);
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i) {
+        threads.emplace_back([&] {
+            Connection own(url_, soon());
+            migrate_schema(own, soon());
+        });
+    }
+    for (auto& thread : threads) thread.join();
+    migrate_schema(connection_, soon());
+    require_schema(connection_, soon());
+    EXPECT_EQ(text("SELECT string_agg(version::text, ',') FROM agentdb_schema"), "1");
+    EXPECT_EQ(text("SELECT primary_store || epoch FROM agentdb_state"), "redis0");
+    drop_secondary_indexes(connection_, soon());
+    EXPECT_EQ(text("SELECT count(*) FROM pg_indexes WHERE tablename = 'rl_experiences' AND schemaname = '" +
+                   schema_ + "'"),
+              "1");
+    migrate_schema(connection_, soon());
+    EXPECT_EQ(text("SELECT count(*) FROM pg_indexes WHERE tablename = 'rl_experiences' AND schemaname = '" +
+                   schema_ + "'"),
+              "3");
+    connection_.exec("INSERT INTO agentdb_schema (version) VALUES (2)", soon());
+    EXPECT_EQ(thrown_by([&] { migrate_schema(connection_, soon()); }).kind(), ErrorKind::not_ready);
+    EXPECT_EQ(thrown_by([&] { require_schema(connection_, soon()); }).kind(), ErrorKind::not_ready);
+}
+
+}  // namespace
+}  // namespace crossover::agentdb::test
