@@ -157,6 +157,10 @@ class Cluster {
         if (!eventually([this] { return agreed(); })) throw std::runtime_error("the cluster did not form");
     }
 
+    /// As one of them sees them.
+    std::vector<ClusterNode> nodes(int node) {
+        return parse_cluster_nodes(admin(node).call({"CLUSTER", "NODES"}).text.value()).value();
+    }
     Connection& admin(int node) { return *admins.at(static_cast<std::size_t>(node)); }
 
     /// As redis-cli --cluster reshard does, but for the step that is left to finish_move.
@@ -188,9 +192,7 @@ class Cluster {
     /// The master that says it owns the slot.
     int owner(std::size_t slot) {
         for (int node = 0; node < 3; ++node) {
-            const auto nodes =
-                parse_cluster_nodes(admin(node).call({"CLUSTER", "NODES"}).text.value()).value();
-            for (const auto& one : nodes) {
+            for (const auto& one : nodes(node)) {
                 for (const auto& [first, last] : one.slots) {
                     if (one.myself && first <= slot && slot <= last) return node;
                 }
@@ -210,8 +212,7 @@ class Cluster {
         std::vector<std::vector<std::string>> views;
         for (int i = 0; i < 3; ++i) {
             auto& view = views.emplace_back();
-            for (const auto& node :
-                 parse_cluster_nodes(admin(i).call({"CLUSTER", "NODES"}).text.value()).value()) {
+            for (const auto& node : nodes(i)) {
                 view.push_back(node.id + " " + std::to_string(node.config_epoch));
                 for (const auto& [first, last] : node.slots)
                     view.back() += " " + std::to_string(first) + "-" + std::to_string(last);
