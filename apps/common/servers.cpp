@@ -47,6 +47,16 @@ std::unique_ptr<milvus::Client> make_client(const Settings& settings) {
     return std::make_unique<milvus::Client>(std::move(config));
 }
 
+redis::Address redis_address(const Settings& settings) {
+    if (settings.redis_url.empty()) {
+        throw Error(System::config, ErrorKind::usage,
+                    "Redis is not configured. Set REDIS_URL (such as redis://:password@localhost:6379/0).");
+    }
+    auto address = redis::parse_url(settings.redis_url);
+    address.ca_file = settings.redis_ca_file;
+    return address;
+}
+
 std::string source_address(const Settings& settings) {
     const auto uri = neo4j_uri(settings);
     return fmt::format("{}://{}/{}", uri.text.substr(0, uri.text.find("://")), bolt::to_string(uri.address),

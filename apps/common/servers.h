@@ -6,6 +6,7 @@
 #include "bolt/driver.h"
 #include "core/config.h"
 #include "milvus/client.h"
+#include "redis/connection.h"
 #include "sync/mapping.h"
 
 namespace crossover::cli {
@@ -14,6 +15,9 @@ namespace crossover::cli {
 /// naming the setting, or its address can't be meant.
 std::unique_ptr<bolt::Driver> make_driver(const Settings& settings);
 std::unique_ptr<milvus::Client> make_client(const Settings& settings);
+
+/// Of REDIS_URL, with the authorities to trust. Throws likewise.
+redis::Address redis_address(const Settings& settings);
 
 /// "bolt://host:port/database", "http://host:port/database": for messages and the job's identity. Throw
 /// likewise.

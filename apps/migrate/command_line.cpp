@@ -42,7 +42,7 @@ void Command::add_settings(const std::string& heading, std::initializer_list<std
 
 void Command::add_server_settings() {
     add_settings("Servers", {"neo4j.uri", "neo4j.user", "neo4j.database", "neo4j.ca_file", "milvus.uri",
-                             "milvus.database", "milvus.ca_file"});
+                             "milvus.database", "milvus.ca_file", "redis.ca_file"});
 }
 
 void Command::add_media_settings() {

@@ -78,7 +78,7 @@ class Preflight : public Command {
         add(System::postgres, settings.postgres_url,
             [&settings] { return migrate::check_postgres(settings.postgres_url); });
         add(System::redis, settings.redis_url,
-            [&settings] { return migrate::check_redis(settings.redis_url); });
+            [&settings] { return migrate::check_redis(settings.redis_url, settings.redis_ca_file); });
         std::vector<ServerState> servers;
         for (auto& check : checks) servers.push_back(check.get());
         return servers;

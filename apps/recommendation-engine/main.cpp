@@ -54,7 +54,7 @@ class Configuration {
         flags_.add(app_, "Cache", {"cache.secs"});
         flags_.add(app_, "Servers",
                    {"neo4j.uri", "neo4j.user", "neo4j.database", "neo4j.ca_file", "milvus.uri",
-                    "milvus.database", "milvus.ca_file"});
+                    "milvus.database", "milvus.ca_file", "redis.ca_file"});
         flags_.add(app_, "Media",
                    {"media.label", "media.id_property", "media.embedding_property", "media.properties",
                     "media.collection", "media.metric", "media.dimension"});
@@ -181,7 +181,7 @@ engine::EngineConfig engine_config(const Settings& settings, sync::MediaMapping 
     config.shadow_share = settings.shadow_share;
     config.outbox_alarm_depth = settings.outbox_alarm;
     config.anti_entropy_every = std::chrono::seconds(settings.anti_entropy_secs);
-    if (!settings.redis_url.empty()) config.redis = redis::parse_url(settings.redis_url);
+    if (!settings.redis_url.empty()) config.redis = cli::redis_address(settings);
     if (settings.cache_secs > 0) {
         if (!config.redis) {
             throw Error(

@@ -27,6 +27,7 @@ struct Settings {
     std::string milvus_ca_file;
     std::string postgres_url;  ///< may hold a password
     std::string redis_url;     ///< may hold a password
+    std::string redis_ca_file;
 
     std::string label = "MediaContent";
     std::string id_property = "id";

@@ -45,8 +45,8 @@ ServerState check_neo4j(bolt::Driver& driver, const std::string& address, const 
 ServerState check_milvus(milvus::Client& client, const std::string& address);
 /// `url` as libpq takes it.
 ServerState check_postgres(const std::string& url);
-/// `redis://[user]:password@host:port/number`
-ServerState check_redis(const std::string& url);
+/// `redis://[user]:password@host:port/number`, or `rediss://…`; `ca_file` as redis::Address has it.
+ServerState check_redis(const std::string& url, const std::string& ca_file = {});
 /// For a server that no setting names.
 ServerState not_configured(System system);
 /// For one whose settings can't be meant.

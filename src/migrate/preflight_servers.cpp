@@ -166,11 +166,13 @@ ServerState check_postgres(const std::string& url) {
     return state;
 }
 
-ServerState check_redis(const std::string& url) {
+ServerState check_redis(const std::string& url, const std::string& ca_file) {
     auto state = begin(System::redis, redacted(url));
     std::string info;
     try {
-        redis::Connection connection(redis::parse_url(url), std::chrono::seconds(kSeconds));
+        auto where = redis::parse_url(url);
+        where.ca_file = ca_file;
+        redis::Connection connection(where, std::chrono::seconds(kSeconds));
         info = connection.call({"INFO", "server"}).text.value_or("");
     } catch (const Error& error) {
         const char* advice = error.kind() == ErrorKind::usage ? ""

@@ -68,7 +68,8 @@ std::string ReplyDecoder::fault() const {
 }
 
 bool ReplyDecoder::drained() const {
-    return reader_->ridx == -1 && reader_->pos == reader_->len;
+    const bool between = reader_->ridx == -1 || (reader_->ridx == 0 && reader_->rstack[0].type == -1);
+    return between && reader_->pos == reader_->len;
 }
 
 /// Where the value of a task goes. An array that grows moves its elements, but of those only the last is

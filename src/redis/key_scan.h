@@ -57,7 +57,7 @@ class KeyScan {
     int fruitless_ = 0;               ///< rounds in a row that brought no slot
     std::size_t seen_before_ = 0;     ///< slots, when the round began
     bool round_begun_ = false;
-    Backoff backoff_;
+    Backoff backoff_{std::chrono::milliseconds(50), std::chrono::milliseconds(1'000)};
 
     bool walking_ = false;
     std::size_t node_ = 0;
