@@ -151,7 +151,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keys", default="100000,1000000", help="sizes, with commas between (default 100000,1000000)")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--script-keys", type=int, default=200_000, help="keys that the script copies, at most")
+    parser.add_argument("--script-keys", type=int, default=1_000_000, help="keys that the script copies, at most (default 1000000)")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "build/bench-agentdb")
     parser.add_argument("--bin", default=str(ROOT / "build/release/bin/migrate"))
     options = parser.parse_args()
