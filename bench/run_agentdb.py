@@ -62,7 +62,9 @@ def fill(client, keys):
 
 
 def settle(client, database):
-    """The servers' own chores are over."""
+    """The servers are ready, and their own chores over."""
+    while client.info("persistence")["loading"]:
+        time.sleep(0.2)
     while client.info("persistence")["rdb_bgsave_in_progress"] or client.info("persistence")["aof_rewrite_in_progress"]:
         time.sleep(0.2)
     with psycopg.connect(database, autocommit=True) as connection:
@@ -110,6 +112,7 @@ def measure(keys, rounds, options, env):
     client, database = redis.Redis.from_url(env["REDIS_URL"]), env["DATABASE_URL"]
     rows = options.out / "rows.copy"
     results = {"keys": keys, "ours": [], "again": [], "copy": [], "script": []}
+    settle(client, database)
     for number in range(rounds):
         say(f"{keys:,} keys, round {number + 1}: filling Redis")
         fill(client, keys)
@@ -148,7 +151,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keys", default="100000,1000000", help="sizes, with commas between (default 100000,1000000)")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--script-keys", type=int, default=200_000, help="keys that the script copies, at most")
+    parser.add_argument("--script-keys", type=int, default=1_000_000, help="keys that the script copies, at most (default 1000000)")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "build/bench-agentdb")
     parser.add_argument("--bin", default=str(ROOT / "build/release/bin/migrate"))
     options = parser.parse_args()

@@ -10,6 +10,7 @@
 #include "core/text.h"
 #include "exit_code.h"
 #include "progress_view.h"
+#include "servers.h"
 
 namespace crossover::cli {
 namespace {
@@ -60,12 +61,13 @@ class MigrateAgentdb : public Command {
             ->type_name("FILE")
             ->default_str(quarantine_file_)
             ->group("Copying");
+        add_settings("Servers", {"redis.ca_file"});
         add_general_flags();
     }
 
     int run(const Context& context) override {
         check(context.settings);
-        options_.redis = redis::parse_url(context.settings.redis_url);
+        options_.redis = redis_address(context.settings);
         options_.postgres_url = context.settings.postgres_url;
         options_.batch_size = static_cast<std::size_t>(batch_size_);
         options_.skip_history = skip_history_;
@@ -77,9 +79,6 @@ class MigrateAgentdb : public Command {
 
   private:
     void check(const Settings& settings) const {
-        if (settings.redis_url.empty()) {
-            refuse("Redis is not configured. Set REDIS_URL, such as redis://:password@localhost:6379/0.");
-        }
         if (settings.postgres_url.empty() && !(dry_run_ && !reverse_)) {
             refuse(
                 "PostgreSQL is not configured. Set DATABASE_URL, such as "

@@ -327,13 +327,13 @@ class Copy {
         take_counts();
         const bool quiet = !shared_.session_lost && !reader_restarted_ && nothing_written_since(before);
         if (quiet && shared_.stale.empty() && even()) return true;
-        const auto deleted = sweep();
+        sweep();
         take_counts();
         if (!quiet && result_.looks >= 2) result_.moving_target = !nothing_written_since(before);
         // The look has brought each key that it met; the sweep has left only rows whose key it met. So there
         // is equality, though keys that came twice, or come and go, spoil the count of the look.
         const bool settled = !shared_.session_lost && !reader_restarted_ &&
-                             (result_.moving_target ? result_.looks >= 3 : !shared_.wrote && deleted == 0);
+                             (result_.moving_target ? result_.looks >= 3 : !shared_.wrote);
         if (settled && !even()) adopt_counts();
         return !shared_.session_lost && !reader_restarted_ && result_.looks >= 2 && (even() || settled);
     }
@@ -450,7 +450,7 @@ class Copy {
     }
 
     /// Deletes rows whose key is gone, and rows of keys that hold nothing valid any more.
-    std::int64_t sweep() {
+    void sweep() {
         show("sweeping");
         std::int64_t deleted = 0;
         for (const auto kind : kKinds) {
@@ -475,9 +475,7 @@ class Copy {
                 with_session([&](Connection& session) { deleted += delete_unchanged(session, kind, gone); });
             }
         }
-        deleted += sweep_stale();
-        result_.deleted += deleted;
-        return deleted;
+        result_.deleted += deleted + sweep_stale();
     }
 
     std::int64_t sweep_stale() {

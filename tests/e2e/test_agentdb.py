@@ -334,8 +334,8 @@ def test_tls_and_a_user_of_few_rights(agentdb, redis_server, tmp_path):
         admin.set(f"rl:experience:{n}", json.dumps(experience(reward=n)), px=9_000_000 if n == 7 else None)
     admin.hset("rl:agent:h", mapping={"a": "b"})
     url = f"rediss://reader:p%25ss%40%3Aword@127.0.0.1:{port}"
-    result = agentdb.json(REDIS_URL=url, SSL_CERT_FILE=str(certificate))
+    result = agentdb.json("--redis-ca-file", certificate, REDIS_URL=url)
     assert (result["kinds"]["experiences"]["rows"], result["kinds"]["agents"]["rows"]) == (500, 1)
     assert agentdb.sql("SELECT redis_key FROM rl_experiences WHERE expires_at IS NOT NULL") == [(b"rl:experience:7",)]
-    done = agentdb.run(REDIS_URL=url.replace("p%25ss", "wrong"), SSL_CERT_FILE=str(certificate))
+    done = agentdb.run("--redis-ca-file", certificate, REDIS_URL=url.replace("p%25ss", "wrong"))
     assert done.returncode == 2 and "word" not in done.stderr.replace("password", "")

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-COMMANDS = ["preflight", "migrate-embeddings", "validate", "monitor"]
+COMMANDS = ["preflight", "migrate-embeddings", "validate", "monitor", "migrate-agentdb"]
 
 
 @pytest.fixture
