@@ -97,9 +97,11 @@ turn_agentdb() {
 
 # count_experiences: both stores.
 count_experiences() {
-  local in_postgres
+  local in_postgres in_redis
   in_postgres=$(psql -X -q -At "$DATABASE_URL" -c 'SELECT count(*) FROM rl_experiences')
-  say "PostgreSQL has $in_postgres experiences, Redis $(redis-cli --no-auth-warning -u "$REDIS_URL" --scan --pattern 'rl:experience:*' | wc -l)."
+  in_redis=$(./scripts/python -c 'import os, redis
+print(len(set(redis.Redis.from_url(os.environ["REDIS_URL"]).scan_iter("rl:experience:*", count=1000))))')
+  say "PostgreSQL has $in_postgres experiences, Redis $in_redis."
 }
 
 finish() {
