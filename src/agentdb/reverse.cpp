@@ -15,7 +15,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kPage = 1'000;
 constexpr std::size_t kGroupBytes = 4 << 20;
 constexpr int kMostTries = 5;
-constexpr std::int64_t kClocksDiffer_us = 300'000'000;
+/// PostgreSQL's own clock, which gives the versions, may be set back a little during the run.
+constexpr std::int64_t kClockSetBack_us = 10'000'000;
 
 /// Writes a key only where it still holds what the decision was made on: ARGV = old type, new type, expiry in
 /// milliseconds or "", number of old words, old words, new words. 1 = written.
@@ -156,7 +157,7 @@ class Reverse {
     }
 
     void end(const Barrier& barrier) {
-        const auto through = barrier.now_us - kClocksDiffer_us;
+        const auto through = barrier.now_us - kClockSetBack_us;
         stores_.postgres([&](Connection& session) {
             const auto done = session.exec(
                 "UPDATE agentdb_state SET reverse_through = $1, changed_at = now() WHERE primary_store = "

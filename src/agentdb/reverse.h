@@ -25,7 +25,8 @@ struct ReverseResult {
 /// `not_ready` when PostgreSQL is not the primary.
 ///
 /// At the end of a complete run `agentdb_state.reverse_through` says which versions Redis surely has: all
-/// that were given before the run, less five minutes for clocks that differ. A handover brings what is newer.
+/// that were given before the run, less ten seconds for a clock that is set back. A handover brings what is
+/// newer.
 ReverseResult run_reverse(const CopyOptions& options,
                           const std::function<void(const CopyProgress&)>& on_progress,
                           const std::stop_token& stop);

@@ -98,6 +98,11 @@ Transport::Transport(const ClientConfig& config) : database_(config.database) {
 }
 
 Transport::Connection& Transport::next(Deadline deadline) {
+    // gRPC's timers are too coarse for it: a quick answer would come first.
+    if (deadline.passed()) {
+        throw Error(System::milvus, ErrorKind::timeout,
+                    address_ + " was not asked: the deadline had passed before.");
+    }
     const std::size_t turn = turn_++;
     const auto in_turn = [&](std::size_t n) -> Connection& {
         return connections_[(turn + n) % connections_.size()];
@@ -105,8 +110,8 @@ Transport::Connection& Transport::next(Deadline deadline) {
     for (std::size_t n = 0; n < connections_.size(); ++n) {
         if (in_turn(n).channel->GetState(true) != GRPC_CHANNEL_TRANSIENT_FAILURE) return in_turn(n);
     }
-    // After a failure calls fail at once until the connection is back, and gRPC moves an attempt to connect on
-    // only while somebody polls, or every 5 s: the caller lends it a moment, or it may never get through.
+    // After a failure calls fail at once until the connection is back, and gRPC moves an attempt to connect
+    // on only while somebody polls, or every 5 s: the caller lends it a moment, or it may never get through.
     const auto moment = std::min(deadline.remaining(), std::chrono::milliseconds(300));
     in_turn(0).channel->WaitForConnected(gpr_time_from_millis(moment.count(), GPR_TIMESPAN));
     return in_turn(0);
