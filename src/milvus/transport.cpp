@@ -100,8 +100,8 @@ Transport::Transport(const ClientConfig& config) : database_(config.database) {
 Transport::Connection& Transport::next(Deadline deadline) {
     // gRPC's timers are too coarse for it: a quick answer would come first.
     if (deadline.passed()) {
-        throw Error(System::milvus, ErrorKind::timeout,
-                    address_ + " was not asked: the deadline had passed before.");
+        throw make_grpc_error(address_, "call", grpc::StatusCode::DEADLINE_EXCEEDED,
+                              "the deadline had passed before");
     }
     const std::size_t turn = turn_++;
     const auto in_turn = [&](std::size_t n) -> Connection& {
