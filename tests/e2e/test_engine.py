@@ -564,7 +564,7 @@ def test_every_documented_route_is_there_and_no_other(start, films):
             path = line.strip().rstrip(":").replace("{id}", "film-001")
         elif line.startswith("    ") and line.strip().rstrip(":") in ("get", "put", "post", "delete"):
             routes.append((line.strip().rstrip(":").upper(), path))
-    assert len(routes) == 11, routes
+    assert len(routes) == 12, routes
     engine = start("neo4j_only")
     for method, path in routes:
         if method != "DELETE":
