@@ -3,6 +3,7 @@
 import json
 
 import psycopg
+import pytest
 import redis
 
 TABLES = ("rl_experiences", "q_values", "policies", "agent_metadata", "agentdb_state", "agentdb_schema")
@@ -57,3 +58,11 @@ class Rl:
 
     def owed(self):
         return self.redis.hlen("rl:control:owed")
+
+
+@pytest.fixture
+def rl(env):
+    stores = Rl(env)
+    stores.forget()
+    yield stores
+    stores.forget()

@@ -12,7 +12,7 @@ import time
 
 import pytest
 from conftest import wait_for
-from rl import Rl
+from rl import rl  # noqa: F401 (fixture)
 from test_engine import DIMENSION, engine_path, start, vector  # noqa: F401 (fixtures)
 
 CLIENTS = 4
@@ -125,14 +125,6 @@ class Killer:
         self.thread.join()
         assert self.primary() != self.before
         self.replicas.engines[self.number].start()
-
-
-@pytest.fixture
-def rl(env):
-    stores = Rl(env)
-    stores.forget()
-    yield stores
-    stores.forget()
 
 
 @pytest.fixture

@@ -6,19 +6,11 @@ import threading
 import psycopg
 import pytest
 from conftest import wait_for
-from rl import Rl, learn
+from rl import learn, rl  # noqa: F401 (fixture)
 from test_engine import DIMENSION, engine_path, start, vector  # noqa: F401 (fixtures)
 from test_recommendations import ask, people  # noqa: F401 (fixtures)
 
 STATE = "viewings=5-19"
-
-
-@pytest.fixture
-def rl(env):
-    stores = Rl(env)
-    stores.forget()
-    yield stores
-    stores.forget()
 
 
 @pytest.fixture

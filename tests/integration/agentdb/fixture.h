@@ -8,6 +8,7 @@
 #include <string>
 
 #include "agentdb/postgres.h"
+#include "support/error_of.h"
 
 namespace crossover::agentdb::test {
 
@@ -42,16 +43,5 @@ class PostgresTest : public testing::Test {
     std::string url_, schema_;
     Connection connection_;
 };
-
-template <class Call>
-Error thrown_by(Call call) {
-    try {
-        call();
-    } catch (const Error& error) {
-        return error;
-    }
-    ADD_FAILURE() << "nothing was thrown";
-    return Error(System::internal, ErrorKind::internal, "");
-}
 
 }  // namespace crossover::agentdb::test

@@ -27,7 +27,7 @@ TEST_F(PostgresTest, ParametersAndResults) {
 }
 
 TEST_F(PostgresTest, ErrorsLeaveTheSessionUsable) {
-    const auto error = thrown_by([&] { connection_.exec("SELECT 1; SELECT 1/0", soon()); });
+    const auto error = error_of([&] { connection_.exec("SELECT 1; SELECT 1/0", soon()); });
     EXPECT_EQ(error.kind(), ErrorKind::rejected);
     EXPECT_EQ(error.native_code(), "22012");
     EXPECT_EQ(std::string(error.what()), connection_.name() + " refused: division by zero.");
@@ -35,16 +35,16 @@ TEST_F(PostgresTest, ErrorsLeaveTheSessionUsable) {
     connection_.exec("CREATE TABLE t (x int PRIMARY KEY)", soon());
     connection_.begin_copy("COPY t FROM STDIN", soon());
     connection_.copy_data("1\n1\n", soon());
-    EXPECT_EQ(thrown_by([&] { connection_.end_copy(soon()); }).native_code(), "23505");
+    EXPECT_EQ(error_of([&] { connection_.end_copy(soon()); }).native_code(), "23505");
     connection_.begin_copy("COPY t FROM STDIN", soon());
     for (int i = 0; i < 100'000; ++i) connection_.copy_data(std::to_string(i) + "\n", soon());
     EXPECT_EQ(connection_.end_copy(soon()), 100'000);
     // An error while rows are still being sent.
     connection_.begin_copy("COPY t FROM STDIN", soon());
     connection_.copy_data("no number\n" + std::string(20'000'000, '1'), soon());
-    EXPECT_EQ(thrown_by([&] { connection_.end_copy(soon()); }).native_code(), "22P02");
+    EXPECT_EQ(error_of([&] { connection_.end_copy(soon()); }).native_code(), "22P02");
     EXPECT_EQ(text("SELECT 1"), "1");
-    const auto denied = thrown_by(
+    const auto denied = error_of(
         [&] { Connection("postgresql://nobody:secret-word@" + connection_.name().substr(13), soon()); });
     EXPECT_EQ(denied.native_code(), "28P01");
     EXPECT_EQ(denied.kind(), ErrorKind::authentication);
@@ -52,15 +52,15 @@ TEST_F(PostgresTest, ErrorsLeaveTheSessionUsable) {
 }
 
 TEST_F(PostgresTest, DeadlinesAndKilledSessions) {
-    const auto late = thrown_by(
+    const auto late = error_of(
         [&] { connection_.exec("SELECT pg_sleep(30)", Deadline::after(std::chrono::milliseconds(100))); });
     EXPECT_EQ(late.kind(), ErrorKind::timeout);
     EXPECT_FALSE(connection_.usable());
-    EXPECT_EQ(thrown_by([&] { connection_.exec("SELECT 1", soon()); }).kind(), ErrorKind::unreachable);
+    EXPECT_EQ(error_of([&] { connection_.exec("SELECT 1", soon()); }).kind(), ErrorKind::unreachable);
     Connection other(url_, soon()), killer(url_, soon());
     const auto pid = std::string(other.exec("SELECT pg_backend_pid()", soon()).value(0, 0));
     killer.exec("SELECT pg_terminate_backend($1::int)", {pid}, soon());
-    EXPECT_EQ(thrown_by([&] {
+    EXPECT_EQ(error_of([&] {
                   for (int i = 0; i < 1000; ++i) other.exec("SELECT pg_sleep(0.01)", soon());
               }).kind(),
               ErrorKind::unreachable);
@@ -84,7 +84,7 @@ TEST_F(PostgresTest, TransactionsRollBackUnlessCommitted) {
 }
 
 TEST_F(PostgresTest, TheSchemaIsMadeOnceByManyAtOnce) {
-    EXPECT_EQ(thrown_by([&] { require_schema(connection_, soon()); }).kind(), ErrorKind::not_ready);
+    EXPECT_EQ(error_of([&] { require_schema(connection_, soon()); }).kind(), ErrorKind::not_ready);
     std::vector<std::thread> threads;
     for (int i = 0; i < 4; ++i) {
         threads.emplace_back([&] {
@@ -106,8 +106,8 @@ TEST_F(PostgresTest, TheSchemaIsMadeOnceByManyAtOnce) {
                    schema_ + "'"),
               "3");
     connection_.exec("INSERT INTO agentdb_schema (version) VALUES (2)", soon());
-    EXPECT_EQ(thrown_by([&] { migrate_schema(connection_, soon()); }).kind(), ErrorKind::not_ready);
-    EXPECT_EQ(thrown_by([&] { require_schema(connection_, soon()); }).kind(), ErrorKind::not_ready);
+    EXPECT_EQ(error_of([&] { migrate_schema(connection_, soon()); }).kind(), ErrorKind::not_ready);
+    EXPECT_EQ(error_of([&] { require_schema(connection_, soon()); }).kind(), ErrorKind::not_ready);
 }
 
 }  // namespace

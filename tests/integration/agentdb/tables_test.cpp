@@ -98,7 +98,7 @@ TEST_F(TablesTest, DeletesOnlyWhatWasSeen) {
 
 TEST_F(TablesTest, RefusesOncePostgresIsPrimary) {
     session_->exec("UPDATE agentdb_state SET primary_store = 'postgres'", soon());
-    const auto error = thrown_by([&] { write({experience("a", 1)}); });
+    const auto error = error_of([&] { write({experience("a", 1)}); });
     EXPECT_EQ(error.kind(), ErrorKind::not_ready);
     EXPECT_NE(std::string(error.what()).find("--reverse"), std::string::npos);
     EXPECT_FALSE(session_->in_transaction());

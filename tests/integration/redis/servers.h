@@ -21,6 +21,7 @@
 
 #include "core/error.h"
 #include "redis/keyspace.h"
+#include "support/error_of.h"
 
 /// Real Redis servers of the tests' own: on free ports of loopback, in a folder that goes away with them.
 namespace crossover::redis::test {
@@ -56,17 +57,6 @@ inline bool eventually(const std::function<bool()>& holds) {
         std::this_thread::sleep_for(20ms);
     }
     return false;
-}
-
-template <class Call>
-Error error_of(Call call) {
-    try {
-        call();
-    } catch (const Error& error) {
-        return error;
-    }
-    ADD_FAILURE() << "nothing was thrown";
-    return Error(System::internal, ErrorKind::internal, "none");
 }
 
 class Server {

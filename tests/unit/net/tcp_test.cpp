@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "support/error_of.h"
 #include "unit/net/listener.h"
 
 namespace crossover::net::test {
@@ -18,17 +19,6 @@ using ::testing::HasSubstr;
 
 Deadline soon() {
     return Deadline::after(10s);
-}
-
-template <class Call>
-Error error_of(Call call) {
-    try {
-        call();
-    } catch (const Error& error) {
-        return error;
-    }
-    ADD_FAILURE() << "nothing was thrown";
-    return Error(System::internal, ErrorKind::internal, "none");
 }
 
 struct Connection {

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "net/byte_stream.h"
 #include "redis/pipeline.h"
+#include "support/error_of.h"
 
 namespace crossover::redis {
 namespace {
@@ -65,17 +66,6 @@ Address nobody() {
 
 std::unique_ptr<Connection> connect(Script& script, const Address& address = nobody()) {
     return std::make_unique<Connection>(address, std::make_unique<ScriptedStream>(script), 10s);
-}
-
-template <class Call>
-Error error_of(Call call) {
-    try {
-        call();
-    } catch (const Error& error) {
-        return error;
-    }
-    ADD_FAILURE() << "nothing was thrown";
-    return Error(System::internal, ErrorKind::internal, "none");
 }
 
 TEST(RedisConnection, LogsInAsAUserAndSelects) {
