@@ -62,7 +62,8 @@ run_ctest() {
 }
 
 run_pytest() {
-  local command=(./scripts/python -m pytest tests/e2e -ra --durations=10 -p no:cacheprovider) status=0
+  # Where a server died for good, the rest would only wait for it, test by test.
+  local command=(./scripts/python -m pytest tests/e2e -ra --durations=10 -p no:cacheprovider --maxfail=5) status=0
   ((${#filters[@]} == 0)) || command+=(-k "$(joined ' or ')")
   say '== pytest, tests/e2e'
   PYTHONDONTWRITEBYTECODE=1 "${command[@]}" 2>&1 | tee "$logs/pytest.log" || status=$?

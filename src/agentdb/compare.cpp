@@ -7,7 +7,7 @@
 
 #include "agentdb/schema.h"
 #include "agentdb/stores.h"
-#include "redis/key_scan.h"
+#include "agentdb/value_scan.h"
 
 namespace crossover::agentdb {
 namespace {
@@ -17,7 +17,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kMostDifferences = 100;
 constexpr std::size_t kMostSuspects = 100'000;
 constexpr std::size_t kPage = 5'000;
-constexpr std::size_t kLargeGroup = 4 << 20;
+constexpr std::size_t kMostGroupBytes = 4 << 20;
 constexpr int kMostLooks = 5;
 
 enum class Verdict { equal, quarantined, missing, different, orphaned, absent };
@@ -86,63 +86,19 @@ class Comparison {
     }
 
   private:
-    bool counts(Kind kind) const { return !options_.skip_history || kind != Kind::experience; }
     CompareCounts& of(Kind kind) { return result_.kinds[static_cast<std::size_t>(kind)]; }
 
     void from_redis() {
-        redis::KeyScan scan = stores_.redis([&](redis::Keyspace& keyspace, SourceReader&) {
-            return redis::KeyScan(keyspace, "rl:", options_.batch_size);
-        });
-        std::vector<std::string> page, keys;
-        for (bool more = true; more;) {
-            stores_.check_stop();
-            more = stores_.redis(
-                [&](redis::Keyspace&, SourceReader&) { return scan.next(page, call_deadline()); });
-            if (!more) break;
-            keys.clear();
-            for (auto& key : page) {
-                const auto kind = kind_of_key(key);
-                if (kind && counts(*kind)) keys.push_back(std::move(key));
-            }
-            std::sort(keys.begin(), keys.end());
-            keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
-            compare(keys);
-            show("comparing", static_cast<std::int64_t>(keys.size()));
-        }
-    }
-
-    void compare(const std::vector<std::string>& keys) {
-        std::vector<Source> group;
-        std::size_t bytes = 0;
-        const auto flush = [&] {
-            for (const auto& [source, judgement] : judge_all(group)) {
+        scan_values(stores_, options_, [&](std::vector<Source>&& batch) {
+            for (const auto& [source, judgement] : judge_all(batch)) {
                 if (judgement.verdict == Verdict::equal || judgement.verdict == Verdict::quarantined) {
                     count(source->kind, judgement, key_text(source->key));
                 } else if (judgement.verdict != Verdict::absent) {
                     suspect(source->key, judgement);
                 }
             }
-            group.clear();
-            bytes = 0;
-        };
-        // Values one by one from the reader, so that large ones are not all held at once.
-        std::vector<std::string> left = keys, taken;
-        stores_.redis([&](redis::Keyspace&, SourceReader& reader) {
-            std::sort(taken.begin(), taken.end());
-            std::erase_if(left, [&](const std::string& key) {
-                return std::binary_search(taken.begin(), taken.end(), key);
-            });
-            reader.read(
-                left,
-                [&](Source&& source) {
-                    bytes += source.bytes();
-                    taken.push_back(source.key);
-                    group.push_back(std::move(source));
-                    if (bytes >= kLargeGroup) flush();
-                },
-                call_deadline());
+            show("comparing", static_cast<std::int64_t>(batch.size()));
         });
-        flush();
     }
 
     std::vector<std::pair<const Source*, Judgement>> judge_all(const std::vector<Source>& sources) {
@@ -181,7 +137,7 @@ class Comparison {
 
     void from_postgres() {
         for (const auto kind : kKinds) {
-            if (!counts(kind)) continue;
+            if (!options_.includes(kind)) continue;
             std::optional<std::string> after;
             for (;;) {
                 stores_.check_stop();
@@ -196,9 +152,7 @@ class Comparison {
                         keys.push_back(row.key);
                 }
                 of(kind).rows += static_cast<std::int64_t>(keys.size());
-                const auto there = stores_.redis([&](redis::Keyspace&, SourceReader& reader) {
-                    return reader.exist(keys, call_deadline());
-                });
+                const auto there = stores_.exist(keys);
                 for (std::size_t i = 0; i < keys.size(); ++i) {
                     if (!there[i]) suspect(keys[i], {Verdict::orphaned, "in PostgreSQL only", 0});
                 }
@@ -219,7 +173,8 @@ class Comparison {
     void look_again() {
         for (int look = 1; !suspects_.empty() && look < kMostLooks; ++look) {
             show("looking again", 0);
-            if (!sleep_for(std::chrono::milliseconds(300 * look), stores_.stop())) stores_.check_stop();
+            if (!sleep_for(std::chrono::milliseconds(300 * look), stores_.patience().stop))
+                stores_.check_stop();
             std::vector<std::string> keys;
             for (const auto& [key, judgement] : suspects_) keys.push_back(key);
             for (std::size_t from = 0; from < keys.size(); from += 100) {
@@ -235,7 +190,7 @@ class Comparison {
                         sources.push_back(std::move(source));
                     std::size_t bytes = 0;
                     for (const auto& source : sources) bytes += source.bytes();
-                    if (bytes >= kLargeGroup) flush();
+                    if (bytes >= kMostGroupBytes) flush();
                 }
                 flush();
             }

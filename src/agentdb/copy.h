@@ -19,6 +19,8 @@ struct CopyOptions {
     bool skip_history = false;  ///< leave experiences alone
     bool dry_run = false;       ///< read and parse, write nothing
     std::string quarantine_file;
+
+    bool includes(Kind kind) const { return !skip_history || kind != Kind::experience; }
 };
 
 struct KindCounts {
@@ -51,12 +53,7 @@ struct CopyResult {
 ///
 /// One look at all keys copies what PostgreSQL lacks, and is enough where Redis says that it took no write
 /// meanwhile. Else looks follow that compare each key with what is known of its row, and a sweep after each:
-/// rows whose key is gone are deleted.
-///
-/// Why this deletes nothing that is newer: while Redis is the primary, each row comes from a key in Redis.
-/// The sweep reads the row first and asks Redis after that, and deletes the row only as it was read. If the
-/// key was made again meanwhile and its row written anew, the row has another version or hash and stays; if
-/// it has the same content, the next look, or the count at the end, finds it missing.
+/// rows whose key is gone are deleted (sweep.h).
 CopyResult run_copy(const CopyOptions& options, const std::function<void(const CopyProgress&)>& on_progress,
                     const std::stop_token& stop);
 

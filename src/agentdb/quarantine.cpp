@@ -2,12 +2,14 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <functional>
+#include <utility>
 
 #include "agentdb/json_text.h"
 #include "core/error.h"
@@ -94,7 +96,7 @@ std::string line_of(const Source& source, const std::string& reason) {
 
 }  // namespace
 
-Quarantine::Quarantine(std::string path) : path_(std::move(path)) {
+Quarantine::Quarantine(std::string path) : path_(std::move(path)), partial_(path_ + ".partial") {
     if (path_.empty()) return;
     struct stat found {};
     if (lstat(path_.c_str(), &found) == 0 && S_ISLNK(found.st_mode) && stat(path_.c_str(), &found) == 0 &&
@@ -108,12 +110,10 @@ Quarantine::Quarantine(std::string path) : path_(std::move(path)) {
         if (S_ISDIR(found.st_mode)) fail(path_, EISDIR);
         through_ = !S_ISREG(found.st_mode);
     }
-    begin_look();
 }
 
 Quarantine::~Quarantine() {
-    if (file_ >= 0) close(file_);
-    if (!draft_.empty()) unlink(draft_.c_str());
+    discard();
 }
 
 void Quarantine::begin_look() {
@@ -122,13 +122,44 @@ void Quarantine::begin_look() {
     counts_ = {};
     examples_.clear();
     if (path_.empty()) return;
-    if (file_ >= 0) close(file_);
-    if (!draft_.empty()) unlink(draft_.c_str());
-    draft_.clear();
-    std::string draft = (through_ ? std::string("/tmp/agentdb_quarantine") : path_) + ".XXXXXX";
-    file_ = mkostemp(draft.data(), O_CLOEXEC);  // mode 0600: it holds what users did
-    if (file_ < 0) fail(path_, errno);
-    draft_ = draft;
+    discard();
+    if (through_) {
+        char unnamed[] = "/tmp/agentdb_quarantine.XXXXXX";
+        file_ = mkostemp(unnamed, O_CLOEXEC);
+        if (file_ < 0) fail(unnamed, errno);
+        unlink(unnamed);
+    } else {
+        open_partial();
+    }
+}
+
+/// A killed run's is taken over; one that is being written is left alone.
+void Quarantine::open_partial() {
+    for (;;) {
+        // Mode 0600: it holds what users did.
+        file_ = open(partial_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (file_ < 0) fail(partial_, errno);
+        if (flock(file_, LOCK_EX | LOCK_NB) != 0) {
+            const int error = errno;
+            close(std::exchange(file_, -1));
+            fail(partial_, error);
+        }
+        // Whoever held the lock before may have put the file in its place just then.
+        struct stat locked {
+        }, named{};
+        if (fstat(file_, &locked) == 0 && lstat(partial_.c_str(), &named) == 0 &&
+            locked.st_ino == named.st_ino && locked.st_dev == named.st_dev) {
+            break;
+        }
+        close(std::exchange(file_, -1));
+    }
+    if (ftruncate(file_, 0) != 0) fail(partial_, errno);
+}
+
+void Quarantine::discard() {
+    if (file_ < 0) return;
+    if (!through_) unlink(partial_.c_str());
+    close(std::exchange(file_, -1));
 }
 
 void Quarantine::write(std::string_view line) {
@@ -150,27 +181,27 @@ void Quarantine::add(const Source& source, const std::string& reason) {
 
 void Quarantine::finish_look() {
     std::lock_guard lock(mutex_);
-    if (path_.empty() || draft_.empty()) return;
+    if (file_ < 0) return;
     if (through_) {
-        const int out = open(path_.c_str(), O_WRONLY | O_CLOEXEC);
-        if (out < 0) fail(path_, errno);
-        lseek(file_, 0, SEEK_SET);
-        char buffer[1 << 16];
-        const int draft = file_;
-        file_ = out;
-        for (ssize_t size; (size = ::read(draft, buffer, sizeof buffer)) > 0;) {
-            write({buffer, static_cast<std::size_t>(size)});
-        }
-        close(draft);
-        unlink(draft_.c_str());
+        write_through();
     } else if (seen_.empty() && access(path_.c_str(), F_OK) != 0) {
-        unlink(draft_.c_str());
-    } else if (fsync(file_) != 0 || rename(draft_.c_str(), path_.c_str()) != 0) {
+        unlink(partial_.c_str());
+    } else if (fsync(file_) != 0 || rename(partial_.c_str(), path_.c_str()) != 0) {
         fail(path_, errno);
     }
-    close(file_);
-    file_ = -1;
-    draft_.clear();
+    close(std::exchange(file_, -1));
+}
+
+void Quarantine::write_through() {
+    const int out = open(path_.c_str(), O_WRONLY | O_CLOEXEC);
+    if (out < 0) fail(path_, errno);
+    const int lines = std::exchange(file_, out);
+    lseek(lines, 0, SEEK_SET);
+    char buffer[1 << 16];
+    for (ssize_t size; (size = ::read(lines, buffer, sizeof buffer)) > 0;) {
+        write({buffer, static_cast<std::size_t>(size)});
+    }
+    close(lines);
 }
 
 std::int64_t Quarantine::count(Kind kind) const {

@@ -10,19 +10,19 @@
 
 namespace crossover::agentdb {
 
-/// What could not be copied, and why: NDJSON, one line a key. Each look at all keys makes the file anew,
-/// beside it first, and it takes the former one's place when the look is complete: so no run doubles lines,
+/// What could not be copied, and why: NDJSON, one line a key. Each look at all keys makes the file anew, as
+/// `<path>.partial`, and it takes the former one's place when the look is complete: so no run doubles lines,
 /// and a killed one leaves the former file. Where the path names what is no regular file (/dev/null, a pipe)
 /// the lines are written to it. Thread-safe. Remembers 8 bytes of each key.
 class Quarantine {
   public:
-    /// An empty path: counts, but writes nothing. Throws System::file where the file could not be written.
+    /// An empty path: counts, but writes nothing. Throws System::file where it could not be a file.
     explicit Quarantine(std::string path);
     ~Quarantine();
     Quarantine(const Quarantine&) = delete;
     Quarantine& operator=(const Quarantine&) = delete;
 
-    /// Forgets all.
+    /// Forgets all. To be called before the first `add`. Throws System::file, also when another run is at it.
     void begin_look();
     /// A key that was added before is not added again.
     void add(const Source& source, const std::string& reason);
@@ -34,11 +34,13 @@ class Quarantine {
     std::vector<std::string> examples() const;
 
   private:
+    void open_partial();
+    void discard();
     void write(std::string_view line);
+    void write_through();
 
-    const std::string path_;
-    std::string draft_;  ///< path of the file being written; empty = none
-    bool through_ = false;
+    const std::string path_, partial_;
+    bool through_ = false;  ///< the path is a device or a pipe, which stays one
     int file_ = -1;
     mutable std::mutex mutex_;
     std::unordered_set<std::uint64_t> seen_;

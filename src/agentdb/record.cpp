@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <bitset>
 #include <charconv>
 #include <span>
 #define XXH_INLINE_ALL
@@ -142,15 +143,15 @@ Fault need_version(const JsonField& field, Form form, Row& row) {
     return std::nullopt;
 }
 
-Fault keep_extra(const JsonField& field, Form form, Row& row) {
+/// What has no column of its own.
+void keep_extra(const JsonField& field, Form form, std::string& object) {
     if (form == Form::json) {
-        add_extra(row.extra, field.name, field.value);
+        add_extra(object, field.name, field.value);
     } else {
         std::string quoted;
         append_quoted(quoted, field.value);
-        add_extra(row.extra, field.name, quoted);
+        add_extra(object, field.name, quoted);
     }
-    return std::nullopt;
 }
 
 /// The action of a Q value: a text, or a number, which `extra` then says.
@@ -162,97 +163,77 @@ Fault need_q_action(const JsonField& field, Form form, Row& row) {
     return std::nullopt;
 }
 
-enum Seen : unsigned {
-    kAgentId = 1,
-    kState = 2,
-    kAction = 4,
-    kReward = 8,
-    kDone = 16,
-    kTimestamp = 32,
-    kStateHash = 64,
-    kValue = 128,
-    kVisits = 256
+/// A field that has a column.
+struct Column {
+    std::string_view name;
+    bool required;
+    Fault (*take)(const JsonField& field, Form form, Row& row);
 };
 
-Fault missing(std::initializer_list<std::pair<Seen, std::string_view>> needed, unsigned seen) {
-    for (const auto& [bit, name] : needed) {
-        if ((seen & bit) == 0) return fmt::format("{} is missing", name);
+constexpr Column kExperienceColumns[] = {
+    {"agent_id", true,
+     [](const auto& field, Form form, Row& row) { return need_text(field, form, row.agent_id); }},
+    {"state", true, [](const auto& field, Form form, Row& row) { return need_json(field, form, row.state); }},
+    {"action", true,
+     [](const auto& field, Form form, Row& row) { return need_json(field, form, row.action); }},
+    {"reward", true, need_double},
+    {"next_state", false,
+     [](const auto& field, Form form, Row& row) {
+         row.has_next_state = true;
+         return need_json(field, form, row.next_state);
+     }},
+    {"done", true, [](const auto& field, Form form, Row& row) { return need_done(field, form, row.done); }},
+    {"timestamp", true, need_timestamp},
+    {"version", false, need_version},
+};
+
+constexpr std::size_t kVisitsColumn = 4;
+constexpr Column kQValueColumns[] = {
+    {"agent_id", true,
+     [](const auto& field, Form form, Row& row) { return need_text(field, form, row.agent_id); }},
+    {"state_hash", true,
+     [](const auto& field, Form form, Row& row) { return need_text(field, form, row.state_hash); }},
+    {"action", true, need_q_action},
+    {"value", true, need_double},
+    {"visits", false,
+     [](const auto& field, Form form, Row& row) { return need_count(field, form, row.visits); }},
+    {"version", false, need_version},
+};
+static_assert(kQValueColumns[kVisitsColumn].name == "visits");
+
+using SeenColumns = std::bitset<8>;
+
+Fault take_fields(std::span<const Column> columns, std::span<const JsonField> fields, Form form, Row& row,
+                  SeenColumns& seen) {
+    for (const auto& field : fields) {
+        const auto column = std::find_if(columns.begin(), columns.end(),
+                                         [&](const Column& one) { return one.name == field.name; });
+        if (column == columns.end()) {
+            keep_extra(field, form, row.extra);
+            continue;
+        }
+        seen.set(static_cast<std::size_t>(column - columns.begin()));
+        if (auto fault = column->take(field, form, row)) return fault;
+    }
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+        if (columns[i].required && !seen[i]) return fmt::format("{} is missing", columns[i].name);
     }
     return std::nullopt;
 }
 
 Fault experience(std::span<const JsonField> fields, Form form, Row& row) {
-    unsigned seen = 0;
-    for (const auto& field : fields) {
-        Fault fault;
-        const auto is = [&](std::string_view name, unsigned bit) {
-            if (field.name != name) return false;
-            seen |= bit;
-            return true;
-        };
-        if (is("agent_id", kAgentId)) {
-            fault = need_text(field, form, row.agent_id);
-        } else if (is("state", kState)) {
-            fault = need_json(field, form, row.state);
-        } else if (is("action", kAction)) {
-            fault = need_json(field, form, row.action);
-        } else if (is("reward", kReward)) {
-            fault = need_double(field, form, row);
-        } else if (is("next_state", 0)) {
-            row.has_next_state = true;
-            fault = need_json(field, form, row.next_state);
-        } else if (is("done", kDone)) {
-            fault = need_done(field, form, row.done);
-        } else if (is("timestamp", kTimestamp)) {
-            fault = need_timestamp(field, form, row);
-        } else if (is("version", 0)) {
-            fault = need_version(field, form, row);
-        } else {
-            fault = keep_extra(field, form, row);
-        }
-        if (fault) return fault;
-    }
-    return missing({{kAgentId, "agent_id"},
-                    {kState, "state"},
-                    {kAction, "action"},
-                    {kReward, "reward"},
-                    {kDone, "done"},
-                    {kTimestamp, "timestamp"}},
-                   seen);
+    SeenColumns seen;
+    return take_fields(kExperienceColumns, fields, form, row, seen);
 }
 
 Fault q_value(std::span<const JsonField> fields, Form form, Row& row) {
-    unsigned seen = 0;
-    for (const auto& field : fields) {
-        Fault fault;
-        const auto is = [&](std::string_view name, unsigned bit) {
-            if (field.name != name) return false;
-            seen |= bit;
-            return true;
-        };
-        if (is("agent_id", kAgentId)) {
-            fault = need_text(field, form, row.agent_id);
-        } else if (is("state_hash", kStateHash)) {
-            fault = need_text(field, form, row.state_hash);
-        } else if (is("action", kAction)) {
-            fault = need_q_action(field, form, row);
-        } else if (is("value", kValue)) {
-            fault = need_double(field, form, row);
-        } else if (is("visits", kVisits)) {
-            fault = need_count(field, form, row.visits);
-        } else if (is("version", 0)) {
-            fault = need_version(field, form, row);
-        } else {
-            fault = keep_extra(field, form, row);
-        }
-        if (fault) return fault;
-    }
-    if ((seen & kVisits) == 0) add_extra(row.extra, "visits", "null");
+    SeenColumns seen;
+    if (auto fault = take_fields(kQValueColumns, fields, form, row, seen)) return fault;
+    if (!seen[kVisitsColumn]) add_extra(row.extra, "visits", "null");
     if (row.agent_id.size() + row.state_hash.size() + row.action.size() > kLongestKey) {
         return "agent_id, state_hash and action together are longer than PostgreSQL's index can hold";
     }
-    return missing(
-        {{kAgentId, "agent_id"}, {kStateHash, "state_hash"}, {kAction, "action"}, {kValue, "value"}}, seen);
+    return std::nullopt;
 }
 
 /// All fields but the version, which has a column.
@@ -262,13 +243,7 @@ Fault agent(std::span<const JsonField> fields, Form form, Row& row) {
             if (auto fault = need_version(field, form, row)) return fault;
             if (row.version > 0) continue;
         }
-        if (form == Form::json) {
-            add_extra(row.body, field.name, field.value);
-        } else {
-            std::string quoted;
-            append_quoted(quoted, field.value);
-            add_extra(row.body, field.name, quoted);
-        }
+        keep_extra(field, form, row.body);
     }
     row.body += row.body.empty() ? "{}" : "}";
     return std::nullopt;

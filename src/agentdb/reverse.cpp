@@ -109,7 +109,7 @@ class Reverse {
             return keyspace.load_script(kReplace, call_deadline());
         });
         for (const auto kind : kKinds) {
-            if (!options_.skip_history || kind != Kind::experience) bring(kind);
+            if (options_.includes(kind)) bring(kind);
         }
         if (options_.dry_run) return;
         if (blocked_ > 0) {

@@ -101,8 +101,8 @@ void migrate_schema(Connection& connection, Deadline deadline) {
     if (version == kSchemaVersion && indexes_are_there(connection, deadline)) return;
     Transaction transaction(connection, deadline);
     lock_schema(connection, deadline);
-    // Somebody may have been quicker, which only a statement that locks the table is sure to see: what the session
-    // remembers of the catalogue may be from before the wait.
+    // Somebody may have been quicker, which only a statement that locks the table is sure to see: what the
+    // session remembers of the catalogue may be from before the wait.
     connection.exec(
         "CREATE TABLE IF NOT EXISTS agentdb_schema (version INTEGER PRIMARY KEY,"
         " applied_at TIMESTAMPTZ NOT NULL DEFAULT now())",

@@ -1,7 +1,11 @@
 #pragma once
 
+#include <atomic>
+#include <functional>
 #include <memory>
-#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
 #include <utility>
 
 #include "agentdb/copy.h"
@@ -15,47 +19,46 @@ namespace crossover::agentdb {
 /// Actions may be called more than once.
 class Stores {
   public:
-    Stores(const CopyOptions& options, std::stop_token stop)
-        : options_(options), keyspace_(options.redis), reader_(keyspace_) {
-        patience_.stop = std::move(stop);
-        patience_.on_wait = [this](const Error&) { ++errors_; };
-    }
+    /// Redis is connected to at once, PostgreSQL when it is first asked. `on_wait` hears of every failure
+    /// that is ridden out, by whichever thread rides it out.
+    Stores(const CopyOptions& options, std::stop_token stop, std::function<void(const Error&)> on_wait = {});
+    Stores(const Stores&) = delete;
+    Stores& operator=(const Stores&) = delete;
+
+    /// Called with each session that is made, before it is used; what it throws is the action's failure.
+    void at_session_open(std::function<void(Connection&)> prepare) { prepare_ = std::move(prepare); }
 
     template <class Action>
     auto postgres(Action&& action) {
-        return patience_.ride_out([&] {
-            if (!session_ || !session_->usable()) session_ = open_session(options_.postgres_url);
-            return action(*session_);
-        });
+        return patience_.ride_out([&] { return action(session()); });
     }
     template <class Action>
     auto redis(Action&& action) {
         return patience_.ride_out([&] { return action(keyspace_, reader_); });
     }
-    /// Values of the keys, in no particular order, each once.
-    std::vector<Source> read(std::span<const std::string> keys) {
-        return redis([&](redis::Keyspace&, SourceReader& reader) {
-            std::vector<Source> sources;
-            reader.read(
-                keys, [&](Source&& source) { sources.push_back(std::move(source)); }, call_deadline());
-            return sources;
-        });
-    }
-    void check_stop() const {
-        if (patience_.stop.stop_requested()) {
-            throw Error(System::internal, ErrorKind::cancelled, "Stopped on request.");
-        }
-    }
-    const std::stop_token& stop() const { return patience_.stop; }
+
+    /// Calls `sink` once for each key with its value, whatever fails in between, in no particular order. All
+    /// keys must be of a Kind, each given once.
+    void read(std::span<const std::string> keys, const std::function<void(Source&&)>& sink);
+    std::vector<Source> read(std::span<const std::string> keys);
+    std::vector<bool> exist(std::span<const std::string> keys);
+
+    /// Throws `cancelled` once a stop is requested.
+    void check_stop() const;
+    /// For threads that ask a server on connections of their own.
+    const Patience& patience() const { return patience_; }
     std::int64_t errors() const { return errors_; }
 
   private:
+    Connection& session();
+
     const CopyOptions& options_;
+    std::atomic<std::int64_t> errors_{0};
     Patience patience_;
     redis::Keyspace keyspace_;
     SourceReader reader_;
+    std::function<void(Connection&)> prepare_;
     std::unique_ptr<Connection> session_;
-    std::int64_t errors_ = 0;
 };
 
 }  // namespace crossover::agentdb

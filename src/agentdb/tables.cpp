@@ -289,8 +289,8 @@ Row row_at(const Result& result, std::size_t i, Kind kind) {
 std::unique_ptr<Connection> open_session(const std::string& url) {
     auto connection = std::make_unique<Connection>(url, Deadline::after(std::chrono::seconds(10)),
                                                    "crossover migrate-agentdb");
-    // Without statistics of a table that was just filled, a look-up by key would read all of it; and plans that
-    // only seem dear then would be compiled, for 20 ms each.
+    // Without statistics of a table that was just filled, a look-up by key would read all of it; and plans
+    // that only seem dear then would be compiled, for 20 ms each.
     connection->exec(
         "SET synchronous_commit = off; SET enable_seqscan = off; SET jit = off; SET timezone = 'UTC'; "
         "SET client_min_messages = error",

@@ -25,7 +25,8 @@ constexpr const char* kPage = R"html(<!doctype html>
   table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
   th, td { text-align: right; padding: .35rem .5rem; border-bottom: 1px solid var(--line); }
   th:first-child, td:first-child { text-align: left; }
-  #trouble { color: var(--bad); min-height: 1.5em; }
+  ol.three { grid-template-columns: repeat(3, 1fr); margin-top: .5rem; }
+  #trouble, #refused { color: var(--bad); min-height: 1.5em; }
   @media (max-width: 40rem) { ol.modes { grid-template-columns: 1fr 1fr; } }
 </style>
 </head>
@@ -43,6 +44,17 @@ constexpr const char* kPage = R"html(<!doctype html>
 <h2>Searches</h2>
 <table><thead><tr><th>store</th><th>answered</th><th>mean</th><th>half within</th><th>95 % within</th></tr></thead>
 <tbody id="searches"></tbody></table>
+<section id="learning" hidden>
+<h2>Learning (AgentDB)</h2>
+<ol class="modes three">
+  <li id="redis"><b>redis</b><span class="quiet">all in Redis</span></li>
+  <li id="dual"><b>dual</b><span class="quiet">writes reach PostgreSQL too</span></li>
+  <li id="postgres"><b>postgres</b><span class="quiet">all in PostgreSQL</span></li>
+</ol>
+<div class="quiet" id="learning_from"></div>
+<p id="refused" role="status"></p>
+<div class="figures" id="learning_figures"></div>
+</section>
 <h2>Errors of servers</h2>
 <table><thead><tr><th>server</th><th>kind</th><th>count</th></tr></thead><tbody id="errors"></tbody></table>
 <script>
@@ -96,34 +108,58 @@ function searches(metrics) {
   });
 }
 
-function figures(status, metrics) {
-  const sum = (name, labels = {}) => metrics.filter(one => one.name === name && Object.entries(labels).every(([k, v]) => one.labels[k] === v))
-    .reduce((total, one) => total + one.value, 0);
-  const compared = sum("crossover_shadow_overlap_count");
-  const all = [
-    ["changes owed to Milvus", status.outbox_depth === null ? "unknown" : number(status.outbox_depth), status.outbox_depth ? "" : "good"],
-    ["age of the oldest", number(status.outbox_oldest_seconds) + " s", status.outbox_oldest_seconds > 60 ? "bad" : ""],
-    ["Milvus", status.storage_mode === "neo4j_only" ? "not asked" : status.milvus_asked ? "answers" : "away", status.milvus_asked ? "" : "bad"],
-    ["brought at once", number(sum("crossover_dual_write_total", {result: "success"})), ""],
-    ["brought later", number(sum("crossover_reconciled_total")), ""],
-    ["same in both stores", compared ? number(100 * sum("crossover_shadow_overlap_sum") / compared) + " %" : "–", ""],
-    ["fell back to Neo4j", number(sum("crossover_search_fallback_total")), ""],
-  ];
-  document.getElementById("figures").replaceChildren(...all.map(([what, value, kind]) => {
+const sum = (metrics, name, labels = {}) => metrics.filter(one => one.name === name && Object.entries(labels).every(([k, v]) => one.labels[k] === v))
+  .reduce((total, one) => total + one.value, 0);
+
+function boxes(id, all) {
+  document.getElementById(id).replaceChildren(...all.map(([what, value, kind]) => {
     const box = Object.assign(document.createElement("div"), {className: "figure " + kind});
     box.append(Object.assign(document.createElement("b"), {textContent: value}), what);
     return box;
   }));
 }
 
+const owed = depth => depth === null ? "unknown" : number(depth);
+
+function storage(status, metrics) {
+  for (const mode of ["neo4j_only", "dual_write", "shadow_milvus", "hybrid"])
+    document.getElementById(mode).classList.toggle("now", mode === status.storage_mode);
+  show("from", "The mode comes from: " + status.storage_mode_from);
+  const compared = sum(metrics, "crossover_shadow_overlap_count");
+  boxes("figures", [
+    ["changes owed to Milvus", owed(status.outbox_depth), status.outbox_depth ? "" : "good"],
+    ["age of the oldest", number(status.outbox_oldest_seconds) + " s", status.outbox_oldest_seconds > 60 ? "bad" : ""],
+    ["Milvus", status.storage_mode === "neo4j_only" ? "not asked" : status.milvus_asked ? "answers" : "away", status.milvus_asked ? "" : "bad"],
+    ["brought at once", number(sum(metrics, "crossover_dual_write_total", {result: "success"})), ""],
+    ["brought later", number(sum(metrics, "crossover_reconciled_total")), ""],
+    ["same in both stores", compared ? number(100 * sum(metrics, "crossover_shadow_overlap_sum") / compared) + " %" : "–", ""],
+    ["fell back to Neo4j", number(sum(metrics, "crossover_search_fallback_total")), ""],
+  ]);
+}
+
+function learning(status, metrics) {
+  const mode = status.agentdb_mode, failures = sum(metrics, "crossover_feedback_total", {result: "failure"});
+  document.getElementById("learning").hidden = mode === null;
+  if (mode === null) return;
+  for (const one of ["redis", "dual", "postgres"]) document.getElementById(one).classList.toggle("now", one === mode);
+  show("learning_from", (status.agentdb_wanted === mode ? "" : "Turning to " + status.agentdb_wanted + ". ") +
+       "The mode comes from: " + status.agentdb_mode_from);
+  show("refused", status.agentdb_refused || "");
+  boxes("learning_figures", [
+    ["primary", status.agentdb_primary || "unknown", ""],
+    ["keys owed to PostgreSQL", owed(status.agentdb_owed), status.agentdb_owed ? "" : "good"],
+    ["feedback recorded", number(sum(metrics, "crossover_feedback_total", {result: "recorded"})), ""],
+    ["feedback refused", number(failures), failures ? "bad" : ""],
+  ]);
+}
+
 async function refresh() {
   try {
     const status = JSON.parse(await ask("status"));
     const metrics = parse(await ask("metrics"));
-    for (const mode of document.querySelectorAll("ol.modes li")) mode.classList.toggle("now", mode.id === status.storage_mode);
     show("replica", status.replica + " · " + status.version);
-    show("from", "The mode comes from: " + status.storage_mode_from);
-    figures(status, metrics);
+    storage(status, metrics);
+    learning(status, metrics);
     const found = searches(metrics);
     rows("searches", found.length ? found : [["none yet", "", "", "", ""]]);
     const errors = metrics.filter(one => one.name === "crossover_errors_total" && one.value > 0);

@@ -45,6 +45,7 @@ class QuarantineTest : public testing::Test {
 
 TEST_F(QuarantineTest, OneLineAKeyInPlaceWhenTheLookIsComplete) {
     Quarantine quarantine(path_);
+    quarantine.begin_look();
     quarantine.add(bad("rl:policy:\xFF\""), "why \"so\"");
     quarantine.add(bad("rl:policy:\xFF\""), "again");
     EXPECT_FALSE(std::filesystem::exists(path_));
@@ -63,18 +64,39 @@ TEST_F(QuarantineTest, OneLineAKeyInPlaceWhenTheLookIsComplete) {
 }
 
 TEST_F(QuarantineTest, NoFileForNothing) {
-    { Quarantine(path_).finish_look(); }
+    {
+        Quarantine empty(path_);
+        empty.begin_look();
+        empty.finish_look();
+    }
     EXPECT_EQ(files(), 0U);
     {
         Quarantine unfinished(path_);
+        unfinished.begin_look();
         unfinished.add(bad("rl:policy:1"), "why");
     }
     EXPECT_EQ(files(), 0U);
 }
 
+TEST_F(QuarantineTest, AKilledRunsPartIsTakenOverAndALivingOnesIsNot) {
+    std::ofstream(path_.string() + ".partial") << "of a run that was killed";
+    Quarantine ours(path_);
+    ours.begin_look();
+    ours.add(bad("rl:policy:1"), "why");
+    Quarantine other(path_);
+    EXPECT_THROW(other.begin_look(), Error);
+    ours.finish_look();
+    EXPECT_EQ(content().substr(0, 21), "{\"key\":\"rl:policy:1\",");
+    other.begin_look();
+    other.finish_look();
+    EXPECT_EQ(content(), "");
+    EXPECT_EQ(files(), 1U);
+}
+
 TEST_F(QuarantineTest, ADeviceStaysOneAndALinkIsRefused) {
     {
         Quarantine device("/dev/null");
+        device.begin_look();
         device.add(bad("rl:policy:1"), "why");
         device.finish_look();
     }

@@ -1,0 +1,54 @@
+#include "agentdb/parallel_write.h"
+
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include "core/bounded_queue.h"
+
+namespace crossover::agentdb {
+namespace {
+
+constexpr int kWriters = 2;
+constexpr std::size_t kQueuedBatches = 2;
+
+}  // namespace
+
+void write_in_parallel(const CopyOptions& options, const Patience& patience, CopyTally& tally,
+                       Quarantine& quarantine, std::stop_source stopping,
+                       const std::function<void(const GiveBatch&)>& produce) {
+    BoundedQueue<std::vector<Source>> queue(kQueuedBatches);
+    std::mutex mutex;
+    std::exception_ptr writer_failure, producer_failure;
+    std::vector<std::jthread> writers;
+    for (int i = 0; i < kWriters; ++i) {
+        writers.emplace_back([&] {
+            try {
+                TableWriter writer(options, patience, tally, quarantine);
+                while (const auto batch = queue.pop(patience.stop)) writer.write(*batch);
+            } catch (...) {
+                {
+                    std::lock_guard lock(mutex);
+                    if (!writer_failure) writer_failure = std::current_exception();
+                }
+                stopping.request_stop();
+            }
+        });
+    }
+    try {
+        produce([&](std::vector<Source>&& batch) {
+            if (!queue.push(std::move(batch), stopping.get_token())) {
+                throw Error(System::internal, ErrorKind::cancelled, "Stopped on request.");
+            }
+        });
+    } catch (...) {
+        producer_failure = std::current_exception();
+        stopping.request_stop();
+    }
+    queue.close();
+    writers.clear();
+    if (writer_failure) std::rethrow_exception(writer_failure);
+    if (producer_failure) std::rethrow_exception(producer_failure);
+}
+
+}  // namespace crossover::agentdb

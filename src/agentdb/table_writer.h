@@ -1,0 +1,75 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "agentdb/copy.h"
+#include "agentdb/patience.h"
+#include "agentdb/quarantine.h"
+#include "agentdb/tables.h"
+
+namespace crossover::agentdb {
+
+/// What the threads of a copy count and tell each other.
+struct CopyTally {
+    std::array<std::atomic<std::int64_t>, 4> seen{};  ///< keys of each kind, in this look
+    std::atomic<std::int64_t> handled{0};             ///< keys of all kinds, in this look
+    std::atomic<std::int64_t> written{0}, unchanged{0};
+    std::array<std::atomic<bool>, 4> empty{};  ///< the table was, and all its rows came from this look
+    std::atomic<bool> session_lost{false};     ///< commits that were not yet on disk may be undone
+    std::atomic<bool> wrote{false};            ///< in this look
+
+    void begin_look();
+    void add_stale(const std::string& key);
+    /// Keys that have a row, though their value is quarantined now. Forgets them.
+    std::vector<std::string> take_stale();
+    bool has_stale() const;
+
+  private:
+    mutable std::mutex mutex_;
+    std::vector<std::string> stale_;
+};
+
+/// Brings values to PostgreSQL, over a session of its own; those that can't be rows to the quarantine. One
+/// thread at a time; several writers share a tally and a quarantine.
+class TableWriter {
+  public:
+    TableWriter(const CopyOptions& options, const Patience& patience, CopyTally& tally,
+                Quarantine& quarantine)
+        : options_(options), patience_(patience), tally_(tally), quarantine_(quarantine) {}
+
+    /// Each of another key. Failures are ridden out; throws crossover::Error of System::postgres, and what
+    /// the quarantine throws.
+    void write(const std::vector<Source>& sources);
+
+  private:
+    struct Refusal {
+        const Source* source;
+        std::string reason;
+    };
+    struct Outcome {
+        std::vector<Refusal> refusals;
+        std::int64_t written = 0, unchanged = 0;
+    };
+
+    void write(Kind kind, const std::vector<const Source*>& sources);
+    Outcome attempt(Kind kind, const std::vector<const Source*>& sources);
+    Digests digests_of(Kind kind, const std::vector<const Source*>& sources);
+    void write_encoded(const EncodedRows& rows, const std::vector<const Source*>& sources, bool upsert,
+                       Outcome& outcome);
+
+    const CopyOptions& options_;
+    const Patience& patience_;
+    CopyTally& tally_;
+    Quarantine& quarantine_;
+    std::unique_ptr<Connection> connection_;
+    EncodedRows fresh_, changed_;
+    Row row_;
+};
+
+}  // namespace crossover::agentdb

@@ -1,0 +1,51 @@
+#include "agentdb/value_scan.h"
+
+#include <algorithm>
+
+#include "redis/key_scan.h"
+
+namespace crossover::agentdb {
+namespace {
+
+constexpr std::size_t kMostBatchBytes = 4 << 20;
+
+/// Brings the keys' values in batches.
+void read_batches(Stores& stores, std::vector<std::string>& keys,
+                  const std::function<void(std::vector<Source>&&)>& take) {
+    std::sort(keys.begin(), keys.end());
+    keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+    std::vector<Source> batch;
+    std::size_t bytes = 0;
+    const auto hand_over = [&] {
+        take(std::exchange(batch, {}));
+        bytes = 0;
+    };
+    stores.read(keys, [&](Source&& source) {
+        bytes += source.bytes();
+        batch.push_back(std::move(source));
+        if (bytes >= kMostBatchBytes) hand_over();
+    });
+    keys.clear();
+    if (!batch.empty()) hand_over();
+}
+
+}  // namespace
+
+void scan_values(Stores& stores, const CopyOptions& options,
+                 const std::function<void(std::vector<Source>&&)>& take) {
+    auto scan = stores.redis([&](redis::Keyspace& keyspace, SourceReader&) {
+        return redis::KeyScan(keyspace, "rl:", options.batch_size);
+    });
+    std::vector<std::string> page, wanted;
+    while (stores.redis([&](redis::Keyspace&, SourceReader&) { return scan.next(page, call_deadline()); })) {
+        stores.check_stop();
+        for (auto& key : page) {
+            const auto kind = kind_of_key(key);
+            if (kind && options.includes(*kind)) wanted.push_back(std::move(key));
+            if (wanted.size() >= options.batch_size) read_batches(stores, wanted, take);
+        }
+    }
+    read_batches(stores, wanted, take);
+}
+
+}  // namespace crossover::agentdb
