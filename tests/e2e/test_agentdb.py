@@ -8,7 +8,9 @@ import os
 import socket
 import stat
 import subprocess
+import threading
 
+import psycopg
 import pytest
 import redis
 from conftest import wait_for
@@ -246,6 +248,21 @@ def test_the_token_of_uncaptured_writes(agentdb):
     assert r.get("rl:control:uncaptured") is None
 
 
+def test_a_token_that_was_set_meanwhile_stays(agentdb):
+    r = agentdb.redis
+    r.set("rl:control:uncaptured", "before")
+    for n in range(5_000):
+        r.set(f"rl:experience:{n}", json.dumps(experience(reward=n)))
+    run = agentdb.start("--batch-size", "1", "--output", "json")
+    wait_for(lambda: agentdb.sql("SELECT to_regclass('rl_experiences') IS NOT NULL")[0][0] and agentdb.counts() > 100)
+    r.set("rl:control:uncaptured", "meanwhile")
+    assert run.poll() is None, "too quick to be tested"
+    out, err = run.communicate(timeout=60)
+    assert run.returncode == 0, out + err
+    assert "An engine in the mode redis wrote meanwhile" in json.loads(out)["notes"][0]
+    assert r.get("rl:control:uncaptured") == b"meanwhile"
+
+
 def test_two_at_once_and_an_output_that_is_no_file(agentdb):
     for n in range(3_000):
         agentdb.redis.set(f"rl:experience:{n}", json.dumps(experience(reward=n)))
@@ -258,6 +275,40 @@ def test_two_at_once_and_an_output_that_is_no_file(agentdb):
         assert json.loads(out)["kinds"]["experiences"]["rows"] == 3_000
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
     assert agentdb.sql("SELECT version FROM agentdb_schema") == [(1,)]
+
+
+def test_one_copy_at_a_time(agentdb):
+    with psycopg.connect(agentdb.env["DATABASE_URL"], autocommit=True) as other:
+        other.execute("SELECT pg_advisory_lock(7019267256385544498)")
+        done = agentdb.run()
+    assert done.returncode == 5 and "Another 'migrate migrate-agentdb' is at work" in done.stderr, done.stderr
+    assert agentdb.sql("SELECT to_regclass('rl_experiences') IS NULL") == [(True,)]
+    agentdb.json()
+
+
+def test_verify_does_not_count_what_is_on_its_way(agentdb):
+    r = agentdb.redis
+    for n in range(20):
+        r.set(f"rl:experience:{n}", json.dumps(experience(reward=n)))
+    agentdb.json()
+    stop, rounds = threading.Event(), [0]
+
+    def change():
+        client = redis.Redis.from_url(agentdb.env["REDIS_URL"])
+        while not stop.is_set():
+            rounds[0] += 1
+            client.set("rl:experience:3", json.dumps(experience(reward=1_000 + rounds[0])))
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    try:
+        wait_for(lambda: rounds[0] > 0)
+        result = agentdb.json("--verify")
+    finally:
+        stop.set()
+        thread.join()
+    assert (result["differences"], result["unsettled"]) == ([], 1)
+    assert result["kinds"]["experiences"]["equal"] == 19
 
 
 def free_ports(count):

@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import threading
+import time
 
 import redis
 from conftest import wait_for
@@ -91,6 +92,24 @@ def test_servers_killed_and_restarted_midway(agentdb):
         assert_equal(agentdb)
 
 
+def test_changes_that_postgresql_forgot_when_it_was_killed_are_brought_again(agentdb):
+    """Commits are not waited for on disk, and no count tells of an update that was undone."""
+    fill(agentdb)
+    agentdb.json()
+    pipeline = agentdb.redis.pipeline(transaction=False)
+    for n in range(KEYS):
+        pipeline.set(f"rl:experience:{n}", value(-n))
+    pipeline.execute()
+    run = agentdb.start("--batch-size", "20", "--output", "json")
+    wait_for(lambda: agentdb.sql("SELECT count(*) FROM rl_experiences WHERE reward < 0")[0][0] > 1_000)
+    agentdb.servers("kill", "postgres")
+    agentdb.servers("start", "postgres")
+    out, err = run.communicate(timeout=60)
+    assert run.returncode == 0, out + err
+    assert json.loads(out)["errors_ridden_out"] > 0
+    assert_equal(agentdb)
+
+
 def test_keys_that_come_change_and_go_meanwhile(agentdb):
     print(f"seed {SEED} (set CROSSOVER_SEED to repeat)")
     fill(agentdb, 20_000)
@@ -125,6 +144,20 @@ def test_keys_that_come_change_and_go_meanwhile(agentdb):
     agentdb.json()
     assert_equal(agentdb)
     assert agentdb.json("--verify")["equal"]
+
+
+def test_keys_that_expire_after_they_were_read(agentdb):
+    """Redis calls that no write, and what was read of it would be the count."""
+    fill(agentdb, 5_000)
+    pipeline = agentdb.redis.pipeline(transaction=False)
+    for n in range(1_000):
+        pipeline.set(f"rl:experience:short-{n}", value(n), px=1_000)
+    pipeline.execute()
+    begun = time.monotonic()
+    result = agentdb.json("--batch-size", "1")
+    assert time.monotonic() - begun > 1, "too quick to be tested"
+    assert result["kinds"]["experiences"]["rows"] == agentdb.counts() == 5_000
+    assert_equal(agentdb)
 
 
 def test_scan_that_shows_keys_twice(agentdb):

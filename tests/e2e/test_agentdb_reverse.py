@@ -1,10 +1,15 @@
 """`migrate migrate-agentdb --reverse`: PostgreSQL back to Redis, byte for byte."""
 
 import json
+import os
+import random
+import threading
 import time
 
+import redis
 from conftest import wait_for
 
+SEED = int(os.environ.get("CROSSOVER_SEED", "20240712"))
 ANY_BYTES = bytes(range(256))
 
 
@@ -67,6 +72,34 @@ def test_what_redis_still_has_keeps_its_form(agentdb):
                                            b"done": b"True", b"timestamp": b"1700000000", b"more": b"007", b"version": b"77"}
     assert r.get("rl:experience:same") == same
     assert json.loads(r.get("rl:experience:newer"))["version"] == 9
+
+
+def test_what_is_written_to_redis_meanwhile_is_not_overwritten(agentdb):
+    """Nobody should; but a value that changes between the look at it and the write is looked at once more."""
+    keys = [f"rl:experience:{n}" for n in range(20_000)]
+    agentdb.redis.mset({key: json.dumps(experience()) for key in keys})
+    agentdb.json()
+    agentdb.sql("UPDATE rl_experiences SET version = 1, reward = 5, content_hash = NULL")
+    become_primary(agentdb)
+    newer = json.dumps(experience(version=9))
+    stop, touched = threading.Event(), set()
+
+    def write():
+        rng, client = random.Random(SEED), redis.Redis.from_url(agentdb.env["REDIS_URL"])
+        while not stop.is_set():
+            chosen = rng.sample(keys, 100)
+            client.mset(dict.fromkeys(chosen, newer))
+            touched.update(chosen)
+
+    thread = threading.Thread(target=write)
+    run = agentdb.start("--reverse", "--output", "json")
+    thread.start()
+    out, err = run.communicate(timeout=60)
+    stop.set()
+    thread.join()
+    assert run.returncode in (0, 4), out + err
+    assert len(touched) > 1_000
+    assert {agentdb.redis.get(key) for key in touched} == {newer.encode()}
 
 
 def test_skipping_history_is_not_complete_and_servers_may_restart(agentdb):

@@ -1,0 +1,61 @@
+#include "agentdb/stores.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "integration/redis/servers.h"
+
+namespace crossover::agentdb {
+namespace {
+
+TEST(Stores, AValueIsReadOnceThoughTheConnectionIsLostMidway) {
+    redis::test::Server server;
+    redis::Keyspace admin(server.address());
+    std::vector<std::string> keys;
+    redis::Pipeline pipeline;
+    for (int n = 0; n < 2'000; ++n) {
+        keys.push_back("rl:policy:" + std::to_string(n));
+        pipeline.add({"SET", keys.back(), "x"});
+    }
+    admin.run(pipeline, call_deadline());
+
+    CopyOptions options;
+    options.redis = server.address();
+    Stores stores(options, {});
+    std::vector<std::string> read;
+    stores.read(keys, [&](Source&& source) {
+        read.push_back(source.key);
+        if (read.size() != 700) return;
+        redis::Pipeline kill;
+        kill.add({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
+        ASSERT_EQ(admin.run(kill, call_deadline()).front().integer, 1);
+    });
+    EXPECT_EQ(stores.errors(), 1);
+    std::sort(keys.begin(), keys.end());
+    std::sort(read.begin(), read.end());
+    EXPECT_EQ(read, keys);
+}
+
+TEST(Stores, WhatDoesNotPassIsThrownAtOnceAndASessionIsPreparedBeforeItIsUsed) {
+    redis::test::Server server;
+    CopyOptions options;
+    options.redis = server.address();
+    options.postgres_url = std::getenv("DATABASE_URL");
+    Stores stores(options, {});
+    int prepared = 0;
+    stores.at_session_open([&](Connection&) {
+        if (++prepared == 1) throw Error(System::postgres, ErrorKind::conflict, "not now");
+    });
+    const auto one = [](Connection& session) {
+        return std::string(session.exec("SELECT 1", call_deadline()).value(0, 0));
+    };
+    EXPECT_THROW(stores.postgres(one), Error);
+    EXPECT_EQ(stores.postgres(one), "1");
+    EXPECT_EQ(stores.postgres(one), "1");
+    EXPECT_EQ(prepared, 2);
+    EXPECT_EQ(stores.errors(), 0);
+}
+
+}  // namespace
+}  // namespace crossover::agentdb
