@@ -31,12 +31,21 @@ logs=$ROOT/build/test-logs
 work=$(mktemp -d)
 chmod 711 "$work" # PostgreSQL may have to pass through as another user
 
+stop_servers() {
+  local stack
+  for stack in servers bolt6; do
+    [[ ! -d $work/$stack ]] || ./scripts/stack.sh down --dir "$work/$stack" >/dev/null 2>&1 || true
+  done
+}
+
 finish() {
   local status=$? stack
+  stop_servers
   for stack in servers bolt6; do
-    [[ -d $work/$stack ]] || continue
-    ./scripts/stack.sh down --dir "$work/$stack" >/dev/null 2>&1 || true
     ((status == 0)) || cp -r "$work/$stack/logs" "$logs/$stack" 2>/dev/null || true
+  done
+  for stack in servers agentdb; do
+    ((status == 0)) || cp -r "$work/e2e/${stack}0/logs" "$logs/e2e-$stack" 2>/dev/null || true
   done
   rm -rf "$work"
   ((status == 0)) || warn "FAILED; logs are in $logs"
@@ -63,7 +72,8 @@ run_ctest() {
 
 run_pytest() {
   # Where a server died for good, the rest would only wait for it, test by test.
-  local command=(./scripts/python -m pytest tests/e2e -ra --durations=10 -p no:cacheprovider --maxfail=5) status=0
+  local status=0 command=(./scripts/python -m pytest tests/e2e -ra --durations=10 -p no:cacheprovider --maxfail=5)
+  command+=(--basetemp="$work/e2e")
   ((${#filters[@]} == 0)) || command+=(-k "$(joined ' or ')")
   say '== pytest, tests/e2e'
   PYTHONDONTWRITEBYTECODE=1 "${command[@]}" 2>&1 | tee "$logs/pytest.log" || status=$?
@@ -82,9 +92,11 @@ start_servers() {
 build release
 start_servers
 run_ctest release
+stop_servers # the end-to-end tests start servers of their own, and need the memory for them
 run_pytest
 
 if [[ $sanitize == yes ]]; then
+  start_servers
   for preset in asan tsan; do
     build "$preset"
     # gcc 12's thread sanitizer does not know the memory layouts that newer kernels choose at random
