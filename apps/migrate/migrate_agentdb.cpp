@@ -320,7 +320,7 @@ class MigrateAgentdb : public Command {
     }
 
     bool dry_run_ = false, verify_ = false, reverse_ = false, skip_history_ = false;
-    std::int64_t batch_size_ = 500;
+    std::int64_t batch_size_ = 5'000;
     std::string quarantine_file_ = "agentdb_quarantine.ndjson";
     agentdb::CopyOptions options_;
 };

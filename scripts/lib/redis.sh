@@ -21,7 +21,7 @@ CONF
 redis_probe() {
   local info
   info=$(REDISCLI_AUTH=$REDIS_PASSWORD redis-cli -h 127.0.0.1 -p "$REDIS_PORT" INFO 2>&1)
-  [[ $info == *loading:0* ]] || { echo "$info" | head -1 >&2; return 1; }
+  [[ $info == *$'\n'loading:0* ]] || { echo "$info" | head -1 >&2; return 1; }
   sed -n 's/^redis_version:\([^\r]*\).*/\1/p' <<<"$info"
 }
 

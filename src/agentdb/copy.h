@@ -14,10 +14,10 @@ namespace crossover::agentdb {
 
 struct CopyOptions {
     redis::Address redis;
-    std::string postgres_url;  ///< not needed for a dry run
-    std::size_t batch_size = 500;
-    bool skip_history = false;  ///< leave experiences alone
-    bool dry_run = false;       ///< read and parse, write nothing
+    std::string postgres_url;        ///< not needed for a dry run
+    std::size_t batch_size = 5'000;  ///< keys written in one transaction, fewer where values are large
+    bool skip_history = false;       ///< leave experiences alone
+    bool dry_run = false;            ///< read and parse, write nothing
     std::string quarantine_file;
 
     bool includes(Kind kind) const { return !skip_history || kind != Kind::experience; }

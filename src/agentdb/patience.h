@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <functional>
-#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -23,15 +22,14 @@ struct Patience {
     template <class Action>
     auto ride_out(Action&& action) const {
         const auto end = Deadline::after(limit);
-        std::optional<Backoff> backoff;  // its random seed is dear, and seldom needed
+        Backoff backoff(std::chrono::milliseconds(50), std::chrono::seconds(2));
         for (;;) {
             try {
                 return action();
             } catch (const Error& error) {
                 if (!error.retryable() || end.passed()) throw;
                 if (on_wait) on_wait(error);
-                if (!backoff) backoff.emplace(std::chrono::milliseconds(50), std::chrono::seconds(2));
-                if (!sleep_for(backoff->next(), stop)) {
+                if (!sleep_for(backoff.next(), stop)) {
                     throw Error(error.system(), ErrorKind::cancelled,
                                 std::string("Stopped while waiting for a server: ") + error.what());
                 }

@@ -11,23 +11,27 @@ namespace {
 /// One number for everybody who changes the schema ("agentdb1").
 constexpr const char* kSchemaLock = "7019267256385544497";
 
+/// Identifiers are in the order of their bytes (COLLATE "C"): compared in a fraction of the time, and their
+/// indexes survive an upgrade of the system that sorts languages otherwise.
+///
 /// Step n brings version n - 1 to n. A step that was released is never changed.
 constexpr std::array kSteps = {
     R"(
 CREATE TABLE rl_experiences (
-  redis_key BYTEA PRIMARY KEY, agent_id TEXT NOT NULL, state JSONB NOT NULL, action JSONB NOT NULL,
+  redis_key BYTEA PRIMARY KEY, agent_id TEXT COLLATE "C" NOT NULL, state JSONB NOT NULL, action JSONB NOT NULL,
   reward DOUBLE PRECISION NOT NULL, next_state JSONB, done BOOLEAN NOT NULL, occurred_at TIMESTAMPTZ NOT NULL,
   extra JSONB, version BIGINT NOT NULL DEFAULT 0, content_hash BIGINT, expires_at TIMESTAMPTZ);
 CREATE TABLE q_values (
-  agent_id TEXT NOT NULL, state_hash TEXT NOT NULL, action TEXT NOT NULL, value DOUBLE PRECISION NOT NULL,
+  agent_id TEXT COLLATE "C" NOT NULL, state_hash TEXT COLLATE "C" NOT NULL,
+  action TEXT COLLATE "C" NOT NULL, value DOUBLE PRECISION NOT NULL,
   visits BIGINT NOT NULL DEFAULT 0, extra JSONB, redis_key BYTEA NOT NULL UNIQUE,
   version BIGINT NOT NULL DEFAULT 0, content_hash BIGINT, expires_at TIMESTAMPTZ,
   PRIMARY KEY (agent_id, state_hash, action));
 CREATE TABLE policies (
-  redis_key BYTEA PRIMARY KEY, agent_id TEXT NOT NULL, policy BYTEA NOT NULL,
+  redis_key BYTEA PRIMARY KEY, agent_id TEXT COLLATE "C" NOT NULL, policy BYTEA NOT NULL,
   version BIGINT NOT NULL DEFAULT 0, content_hash BIGINT, expires_at TIMESTAMPTZ);
 CREATE TABLE agent_metadata (
-  redis_key BYTEA PRIMARY KEY, agent_id TEXT NOT NULL, metadata JSONB NOT NULL,
+  redis_key BYTEA PRIMARY KEY, agent_id TEXT COLLATE "C" NOT NULL, metadata JSONB NOT NULL,
   version BIGINT NOT NULL DEFAULT 0, content_hash BIGINT, expires_at TIMESTAMPTZ);
 CREATE TABLE agentdb_state (
   one BOOLEAN PRIMARY KEY DEFAULT true CHECK (one),

@@ -8,6 +8,8 @@ namespace crossover::agentdb {
 namespace {
 
 constexpr std::size_t kMostBatchBytes = 4 << 20;
+/// Redis does nothing else while it looks at a page of its keys: about a microsecond for each.
+constexpr std::size_t kLargestPage = 1'000;
 
 /// Brings the keys' values in batches.
 void read_batches(Stores& stores, std::vector<std::string>& keys,
@@ -34,7 +36,7 @@ void read_batches(Stores& stores, std::vector<std::string>& keys,
 void scan_values(Stores& stores, const CopyOptions& options,
                  const std::function<void(std::vector<Source>&&)>& take) {
     auto scan = stores.redis([&](redis::Keyspace& keyspace, SourceReader&) {
-        return redis::KeyScan(keyspace, "rl:", options.batch_size);
+        return redis::KeyScan(keyspace, "rl:", std::min(options.batch_size, kLargestPage));
     });
     std::vector<std::string> page, wanted;
     while (stores.redis([&](redis::Keyspace&, SourceReader&) { return scan.next(page, call_deadline()); })) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <random>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -27,15 +26,14 @@ class Backoff {
     Duration base_;
     Duration cap_;
     int attempts_ = 0;
-    std::minstd_rand random_{std::random_device{}()};
 };
 
 /// Sleeps for `duration`, or until `stop` is requested. Returns false when stopped.
 bool sleep_for(std::chrono::milliseconds duration, const std::stop_token& stop);
 
-/// Calls `action` until it succeeds. While it throws errors that pass, `on_wait(error)` hears of each and it is
-/// tried again after a growing wait, for as long as it takes: a person decides when that is too long. Throws
-/// other errors at once, and `cancelled` when `stop` is requested meanwhile.
+/// Calls `action` until it succeeds. While it throws errors that pass, `on_wait(error)` hears of each and it
+/// is tried again after a growing wait, for as long as it takes: a person decides when that is too long.
+/// Throws other errors at once, and `cancelled` when `stop` is requested meanwhile.
 template <class OnWait, class Action>
 auto ride_out(const std::stop_token& stop, OnWait&& on_wait, Action&& action) {
     Backoff backoff;
