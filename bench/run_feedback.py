@@ -15,6 +15,7 @@ Prints both, and writes build/bench/feedback-results.json. Run nothing beside it
 import argparse
 import http.client
 import json
+import os
 import pathlib
 import random
 import re
@@ -26,9 +27,12 @@ import uuid
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
-import neo4j
-import psycopg
-import redis
+try:
+    import neo4j
+    import psycopg
+    import redis
+except ModuleNotFoundError:  # not the project's Python: start again with that one
+    os.execv(ROOT / "scripts" / "python", ["python", *sys.argv])
 from conftest import Stack, wait_for
 from engine import Engine
 
