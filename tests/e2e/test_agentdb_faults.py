@@ -100,7 +100,7 @@ def test_changes_that_postgresql_forgot_when_it_was_killed_are_brought_again(age
     for n in range(KEYS):
         pipeline.set(f"rl:experience:{n}", value(-n))
     pipeline.execute()
-    run = agentdb.start("--batch-size", "20", "--output", "json")
+    run = agentdb.start("--batch-size", "10", "--output", "json")
     wait_for(lambda: agentdb.sql("SELECT count(*) FROM rl_experiences WHERE reward < 0")[0][0] > 1_000)
     agentdb.servers("kill", "postgres")
     agentdb.servers("start", "postgres")
@@ -148,7 +148,7 @@ def test_keys_that_come_change_and_go_meanwhile(agentdb):
 
 def test_keys_that_expire_after_they_were_read(agentdb):
     """Redis calls that no write, and what was read of it would be the count."""
-    fill(agentdb, 5_000)
+    fill(agentdb, 10_000)
     pipeline = agentdb.redis.pipeline(transaction=False)
     for n in range(1_000):
         pipeline.set(f"rl:experience:short-{n}", value(n), px=1_000)
@@ -156,7 +156,7 @@ def test_keys_that_expire_after_they_were_read(agentdb):
     begun = time.monotonic()
     result = agentdb.json("--batch-size", "1")
     assert time.monotonic() - begun > 1, "too quick to be tested"
-    assert result["kinds"]["experiences"]["rows"] == agentdb.counts() == 5_000
+    assert result["kinds"]["experiences"]["rows"] == agentdb.counts() == 10_000
     assert_equal(agentdb)
 
 
