@@ -7,6 +7,8 @@ import re
 import shlex
 import struct
 import subprocess
+import sys
+import threading
 import time
 import uuid
 
@@ -21,29 +23,91 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 class Stack:
-    """Servers of their own for a test run, driven by scripts/stack.sh."""
+    """Servers of their own for a test run, driven by scripts/stack.sh. One command at a time."""
 
     def __init__(self, folder, *options):
-        self.folder = str(folder)
+        self.folder, self.lock = str(folder), threading.RLock()
         self("up", *options)
         lines = re.findall(r"^export (\w+)=(.*)$", self("env"), re.MULTILINE)
         self.env = {name: shlex.split(value)[0] if value else "" for name, value in lines}
 
     def __call__(self, command, *arguments):
-        run = subprocess.run([str(ROOT / "scripts/stack.sh"), command, *arguments, "--dir", self.folder],
-                             capture_output=True, text=True, timeout=400, check=False)
+        with self.lock:
+            run = subprocess.run([str(ROOT / "scripts/stack.sh"), command, *arguments, "--dir", self.folder],
+                                 capture_output=True, text=True, timeout=400, check=False)
         assert run.returncode == 0, run.stdout + run.stderr
         return run.stdout
 
     def pid(self, server):
         return int(pathlib.Path(self.folder, "run", server + ".pid").read_text().split()[0])
 
+    def runs(self, server):
+        try:
+            return pathlib.Path(f"/proc/{self.pid(server)}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        except FileNotFoundError:
+            return False
+
+
+class RestartPolicy:
+    """Starts a server again when it ended by itself, as whatever runs it in production does.
+
+    Milvus 2.3.5 needs one: after it was frozen, its data coordinator may ask a node to which it could not connect, and panic
+    (datacoord.SessionManagerImpl.GetCompactionState).
+    """
+
+    def __init__(self, stack, server):
+        self.stack, self.server, self.wanted, self.restarts = stack, server, True, []
+        self.ending = threading.Event()
+        self.thread = threading.Thread(target=self.watch)
+        self.thread.start()
+
+    def watch(self):
+        while not self.ending.wait(0.5):
+            with self.stack.lock:
+                if self.wanted and not self.stack.runs(self.server):
+                    self.restarts.append(time.strftime("%H:%M:%S"))
+                    try:
+                        self.stack("start", self.server)
+                    except AssertionError as error:  # try again; the tests that need it will say that it is not there
+                        print(error, file=sys.stderr)
+
+    def end(self):
+        self.ending.set()
+        self.thread.join()
+
+
+class SupervisedStack(Stack):
+    """A stack whose Milvus is started again unless a test has killed it."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.policy = RestartPolicy(self, "milvus")
+
+    def __call__(self, command, *arguments):
+        with self.lock:
+            if arguments == ("milvus",) and command in ("kill", "start"):
+                if command == "kill" and not self.runs("milvus"):
+                    super().__call__("start", "milvus")  # it ended just now
+                self.policy.wanted = command == "start"
+            return super().__call__(command, *arguments)
+
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory):
-    servers = Stack(tmp_path_factory.mktemp("servers"))
+def stack(request, tmp_path_factory):
+    servers = SupervisedStack(tmp_path_factory.mktemp("servers"))
+    request.config.stash[RESTARTS] = servers.policy.restarts
     yield servers
+    servers.policy.end()
     servers("down")
+
+
+RESTARTS = pytest.StashKey()
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    restarts = config.stash.get(RESTARTS, [])
+    if restarts:
+        terminalreporter.write_line(f"Milvus ended by itself and was started again at {', '.join(restarts)}", yellow=True)
 
 
 @pytest.fixture(scope="session")

@@ -87,6 +87,7 @@ def test_at_rest_both_stores_are_equal(start, media, milvus, tool, stack):  # no
             copy.wait()
 
     def freeze_milvus():
+        stack("start", "milvus")  # if it did not survive the last time
         pid = stack.pid("milvus")
         os.kill(pid, signal.SIGSTOP)
         threading.Event().wait(chance.uniform(0.5, 6))
@@ -112,6 +113,7 @@ def test_at_rest_both_stores_are_equal(start, media, milvus, tool, stack):  # no
         finally:
             traffic.stop()
         kill_copy()
+        stack("start", "milvus")
         tool.copy()
         wait_for(lambda: outbox(media) == 0, 400)
         rows = both(media, milvus)
