@@ -25,7 +25,7 @@ constexpr std::int64_t kLargestBatch = 100'000;
 
 std::string plural_of(Kind kind) {
     static constexpr std::array<const char*, 4> kNames = {"experiences", "q_values", "policies", "agents"};
-    return kNames[static_cast<std::size_t>(kind)];
+    return kNames[agentdb::index_of(kind)];
 }
 
 class MigrateAgentdb : public Command {
@@ -146,7 +146,7 @@ class MigrateAgentdb : public Command {
             fmt::print("  {:<12} {:>14} {:>14} {:>14}\n", "", "Redis keys",
                        dry_run_ ? "would be rows" : "rows", "quarantined");
             for (const auto kind : agentdb::kKinds) {
-                const auto& counts = result.kinds[static_cast<std::size_t>(kind)];
+                const auto& counts = result.kinds[agentdb::index_of(kind)];
                 quarantined += counts.quarantined;
                 if (left_out(kind)) {
                     fmt::print("  {:<12} {:>14}\n", plural_of(kind), "left out");
@@ -186,7 +186,7 @@ class MigrateAgentdb : public Command {
     void print_json(const agentdb::CopyResult& result) const {
         nlohmann::json kinds;
         for (const auto kind : agentdb::kKinds) {
-            const auto& counts = result.kinds[static_cast<std::size_t>(kind)];
+            const auto& counts = result.kinds[agentdb::index_of(kind)];
             kinds[plural_of(kind)] = {{"redis_keys", counts.redis_keys},
                                       {"rows", counts.rows},
                                       {"quarantined", counts.quarantined},
@@ -224,7 +224,7 @@ class MigrateAgentdb : public Command {
         if (context.json) {
             nlohmann::json kinds, differences = nlohmann::json::array();
             for (const auto kind : agentdb::kKinds) {
-                const auto& counts = result.kinds[static_cast<std::size_t>(kind)];
+                const auto& counts = result.kinds[agentdb::index_of(kind)];
                 kinds[plural_of(kind)] = {
                     {"redis_keys", counts.redis_keys}, {"rows", counts.rows},
                     {"equal", counts.equal},           {"quarantined", counts.quarantined},
@@ -247,7 +247,7 @@ class MigrateAgentdb : public Command {
             fmt::print("  {:<12} {:>12} {:>12} {:>12} {:>12} {:>10} {:>10} {:>10}\n", "", "Redis keys",
                        "rows", "equal", "quarantined", "missing", "different", "orphaned");
             for (const auto kind : agentdb::kKinds) {
-                const auto& counts = result.kinds[static_cast<std::size_t>(kind)];
+                const auto& counts = result.kinds[agentdb::index_of(kind)];
                 if (left_out(kind)) continue;
                 fmt::print("  {:<12} {:>12} {:>12} {:>12} {:>12} {:>10} {:>10} {:>10}\n", plural_of(kind),
                            with_separators(counts.redis_keys), with_separators(counts.rows),
@@ -282,7 +282,7 @@ class MigrateAgentdb : public Command {
         if (context.json) {
             nlohmann::json kinds;
             for (const auto kind : agentdb::kKinds) {
-                const auto& counts = result.kinds[static_cast<std::size_t>(kind)];
+                const auto& counts = result.kinds[agentdb::index_of(kind)];
                 kinds[plural_of(kind)] = {{"rows", counts.rows},           {"written", counts.written},
                                           {"unchanged", counts.unchanged}, {"expired", counts.expired},
                                           {"kept", counts.kept},           {"left_out", left_out(kind)}};
@@ -303,7 +303,7 @@ class MigrateAgentdb : public Command {
             fmt::print("  {:<12} {:>12} {:>12} {:>12} {:>12} {:>12}\n", "", "rows",
                        dry_run_ ? "would write" : "written", "unchanged", "expired", "newer kept");
             for (const auto kind : agentdb::kKinds) {
-                const auto& counts = result.kinds[static_cast<std::size_t>(kind)];
+                const auto& counts = result.kinds[agentdb::index_of(kind)];
                 if (left_out(kind)) continue;
                 fmt::print("  {:<12} {:>12} {:>12} {:>12} {:>12} {:>12}\n", plural_of(kind),
                            with_separators(counts.rows), with_separators(counts.written),

@@ -1,16 +1,11 @@
 #include "agentdb/capture_token.h"
 
 namespace crossover::agentdb {
-namespace {
-
-constexpr std::string_view kUncaptured = "rl:control:uncaptured";
-
-}  // namespace
 
 std::optional<std::string> read_capture_token(Stores& stores) {
-    return stores.redis([](redis::Keyspace& keyspace, SourceReader&) {
+    return stores.redis([](redis::Keyspace& keyspace) {
         redis::Pipeline pipeline;
-        pipeline.add({"GET", kUncaptured});
+        pipeline.add({"GET", kUncapturedKey});
         auto reply = keyspace.run(pipeline, call_deadline()).front();
         // Who may not read it is not the engine's Redis.
         return reply.is_error() ? std::nullopt : std::move(reply.text);
@@ -18,12 +13,12 @@ std::optional<std::string> read_capture_token(Stores& stores) {
 }
 
 bool release_capture_token(Stores& stores, const std::string& token) {
-    return stores.redis([&](redis::Keyspace& keyspace, SourceReader&) {
+    return stores.redis([&](redis::Keyspace& keyspace) {
         redis::Pipeline pipeline;
         pipeline.add({"EVAL",
                       "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end "
                       "return redis.call('EXISTS', KEYS[1])",
-                      "1", kUncaptured, token},
+                      "1", kUncapturedKey, token},
                      3);
         const auto reply = keyspace.run(pipeline, call_deadline()).front();
         if (reply.is_error()) throw redis::to_error(keyspace.name(), reply);

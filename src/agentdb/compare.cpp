@@ -17,7 +17,6 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kMostDifferences = 100;
 constexpr std::size_t kMostSuspects = 100'000;
 constexpr std::size_t kPage = 5'000;
-constexpr std::size_t kMostGroupBytes = 4 << 20;
 constexpr int kMostLooks = 5;
 
 enum class Verdict { equal, quarantined, missing, different, orphaned, absent };
@@ -68,11 +67,9 @@ class Comparison {
         const auto begin = Clock::now();
         try {
             stores_.postgres([](Connection& session) { require_schema(session, call_deadline()); });
-            expected_ = stores_
-                            .redis([](redis::Keyspace& keyspace, SourceReader&) {
-                                return key_count(keyspace, call_deadline());
-                            })
-                            .value_or(0);
+            expected_ =
+                stores_.redis([](redis::Keyspace& keyspace) { return key_count(keyspace, call_deadline()); })
+                    .value_or(0);
             from_redis();
             from_postgres();
             look_again();
@@ -86,7 +83,7 @@ class Comparison {
     }
 
   private:
-    CompareCounts& of(Kind kind) { return result_.kinds[static_cast<std::size_t>(kind)]; }
+    CompareCounts& of(Kind kind) { return result_.kinds[index_of(kind)]; }
 
     void from_redis() {
         scan_values(stores_, options_, [&](std::vector<Source>&& batch) {
@@ -126,9 +123,8 @@ class Comparison {
     }
 
     std::int64_t now() {
-        const auto redis = stores_.redis([](redis::Keyspace& keyspace, SourceReader&) {
-            return redis_time_ms(keyspace, call_deadline());
-        });
+        const auto redis =
+            stores_.redis([](redis::Keyspace& keyspace) { return redis_time_ms(keyspace, call_deadline()); });
         if (redis) return *redis;
         return std::chrono::duration_cast<std::chrono::milliseconds>(
                    std::chrono::system_clock::now().time_since_epoch())
@@ -177,23 +173,9 @@ class Comparison {
                 stores_.check_stop();
             std::vector<std::string> keys;
             for (const auto& [key, judgement] : suspects_) keys.push_back(key);
-            for (std::size_t from = 0; from < keys.size(); from += 100) {
-                const auto part =
-                    std::span(keys).subspan(from, std::min<std::size_t>(100, keys.size() - from));
-                std::vector<Source> sources;
-                const auto flush = [&] {
-                    for (const auto& [source, judgement] : judge_all(sources)) settle(*source, judgement);
-                    sources.clear();
-                };
-                for (const auto& key : part) {
-                    for (auto& source : stores_.read(std::span(&key, 1)))
-                        sources.push_back(std::move(source));
-                    std::size_t bytes = 0;
-                    for (const auto& source : sources) bytes += source.bytes();
-                    if (bytes >= kMostGroupBytes) flush();
-                }
-                flush();
-            }
+            read_values(stores_, std::move(keys), [&](std::vector<Source>&& batch) {
+                for (const auto& [source, judgement] : judge_all(batch)) settle(*source, judgement);
+            });
         }
         result_.unsettled = static_cast<std::int64_t>(suspects_.size());
     }

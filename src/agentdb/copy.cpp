@@ -76,7 +76,7 @@ class Copy {
         stores_.at_session_open([this](Connection& session) { take_lock(session); });
         stores_.postgres([](Connection& session) {
             migrate_schema(session, Deadline::after(std::chrono::minutes(10)));
-            require_redis_as_primary(session);
+            require_redis_primary(session);
         });
         note_empty_tables();
         drop_indexes_where_worthwhile();
@@ -100,28 +100,14 @@ class Copy {
             walked_anew_ = true;
             for (auto& empty : tally_.empty) empty = false;
         } else if (error.outcome_unknown()) {
+            // What was committed may not have reached the disk.
             tally_.session_lost = true;
         }
     }
 
-    static void require_redis_as_primary(Connection& session) {
-        const auto primary = read_primary(session);
-        if (primary.store == "redis") return;
-        throw Error(
-            System::postgres, ErrorKind::not_ready,
-            primary.store == "moving"
-                ? fmt::format("A handover between Redis and {} is under way, and nothing may be copied "
-                              "meanwhile. Try again when the engines have ended it (/status).",
-                              session.name())
-                : fmt::format("{} is the primary of the learning state, and a copy from Redis would "
-                              "bring back what is old. To go back to Redis use 'migrate "
-                              "migrate-agentdb --reverse'.",
-                              session.name()));
-    }
-
     void note_empty_tables() {
         for (const auto kind : kKinds) {
-            tally_.empty[static_cast<std::size_t>(kind)] = stores_.postgres([&](Connection& session) {
+            tally_.empty[index_of(kind)] = stores_.postgres([&](Connection& session) {
                 const auto none = fmt::format("SELECT NOT EXISTS (SELECT FROM {})", table_of(kind));
                 return session.exec(none, call_deadline()).value(0, 0) == "t";
             });
@@ -130,8 +116,8 @@ class Copy {
 
     void drop_indexes_where_worthwhile() {
         expect_keys();
-        if (!tally_.empty[static_cast<std::size_t>(Kind::experience)] ||
-            !options_.includes(Kind::experience) || expected_ < kDropIndexesFrom) {
+        if (!tally_.empty[index_of(Kind::experience)] || !options_.includes(Kind::experience) ||
+            expected_ < kDropIndexesFrom) {
             return;
         }
         try {
@@ -173,14 +159,13 @@ class Copy {
     }
 
     WriteMark write_mark() {
-        return stores_.redis([](redis::Keyspace& keyspace, SourceReader&) {
-            return WriteMark::read(keyspace, call_deadline());
-        });
+        return stores_.redis(
+            [](redis::Keyspace& keyspace) { return WriteMark::read(keyspace, call_deadline()); });
     }
 
     void expect_keys() {
-        const auto keys = stores_.redis(
-            [](redis::Keyspace& keyspace, SourceReader&) { return key_count(keyspace, call_deadline()); });
+        const auto keys =
+            stores_.redis([](redis::Keyspace& keyspace) { return key_count(keyspace, call_deadline()); });
         expected_ = keys.value_or(0);
     }
 
@@ -214,14 +199,14 @@ class Copy {
         result_.deleted += sweep_rows_of_bad_values(stores_, tally_.take_stale());
     }
 
-    KindCounts& of(Kind kind) { return result_.kinds[static_cast<std::size_t>(kind)]; }
+    KindCounts& of(Kind kind) { return result_.kinds[index_of(kind)]; }
 
     void take_counts() {
         for (const auto kind : kKinds) {
             auto& counts = of(kind);
             counts = {};
             if (!options_.includes(kind)) continue;
-            counts.redis_keys = tally_.seen[static_cast<std::size_t>(kind)];
+            counts.redis_keys = tally_.seen[index_of(kind)];
             counts.quarantined = quarantine_.count(kind);
             counts.rows =
                 options_.dry_run

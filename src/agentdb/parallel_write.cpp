@@ -37,9 +37,7 @@ void write_in_parallel(const CopyOptions& options, const Patience& patience, Cop
     }
     try {
         produce([&](std::vector<Source>&& batch) {
-            if (!queue.push(std::move(batch), stopping.get_token())) {
-                throw Error(System::internal, ErrorKind::cancelled, "Stopped on request.");
-            }
+            if (!queue.push(std::move(batch), patience.stop)) patience.check_stop();
         });
     } catch (...) {
         producer_failure = std::current_exception();

@@ -17,6 +17,11 @@ struct Patience {
     std::stop_token stop;
     std::function<void(const Error&)> on_wait;
 
+    /// Throws `cancelled` once a stop is requested.
+    void check_stop() const {
+        if (stop.stop_requested()) throw Error(System::internal, ErrorKind::cancelled, "Stopped on request.");
+    }
+
     /// Calls `action` until it succeeds or throws an error that does not pass. The last one is thrown when
     /// the limit is over, `cancelled` when a stop is requested.
     template <class Action>

@@ -142,7 +142,12 @@ void Quarantine::open_partial() {
         if (flock(file_, LOCK_EX | LOCK_NB) != 0) {
             const int error = errno;
             close(std::exchange(file_, -1));
-            fail(partial_, error);
+            if (error != EWOULDBLOCK) fail(partial_, error);
+            throw Error(
+                System::file, ErrorKind::conflict,
+                fmt::format("Another run is writing the quarantine file {}. Wait for it to end, or name "
+                            "another with --quarantine-file.",
+                            path_));
         }
         // Whoever held the lock before may have put the file in its place just then.
         struct stat locked {
@@ -173,7 +178,7 @@ void Quarantine::write(std::string_view line) {
 void Quarantine::add(const Source& source, const std::string& reason) {
     std::lock_guard lock(mutex_);
     if (!seen_.insert(std::hash<std::string>()(source.key)).second) return;
-    ++counts_[static_cast<std::size_t>(source.kind)];
+    ++counts_[index_of(source.kind)];
     if (examples_.size() < kMostExamples)
         examples_.push_back(fmt::format("{}: {}", key_text(source.key), reason));
     if (!path_.empty()) write(line_of(source, reason));
@@ -206,7 +211,7 @@ void Quarantine::write_through() {
 
 std::int64_t Quarantine::count(Kind kind) const {
     std::lock_guard lock(mutex_);
-    return counts_[static_cast<std::size_t>(kind)];
+    return counts_[index_of(kind)];
 }
 
 std::vector<std::string> Quarantine::examples() const {

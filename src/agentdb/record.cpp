@@ -395,19 +395,19 @@ std::string canonical_of(const Row& row, const std::string& json) {
 
 std::string_view name_of(Kind kind) {
     static constexpr std::array<std::string_view, 4> kNames = {"experience", "qvalue", "policy", "agent"};
-    return kNames[static_cast<std::size_t>(kind)];
+    return kNames[index_of(kind)];
 }
 
 std::string_view table_of(Kind kind) {
     static constexpr std::array<std::string_view, 4> kTables = {"rl_experiences", "q_values", "policies",
                                                                 "agent_metadata"};
-    return kTables[static_cast<std::size_t>(kind)];
+    return kTables[index_of(kind)];
 }
 
 std::string_view prefix_of(Kind kind) {
     static constexpr std::array<std::string_view, 4> kPrefixes = {
         "rl:experience:", "rl:qvalue:", "rl:policy:", "rl:agent:"};
-    return kPrefixes[static_cast<std::size_t>(kind)];
+    return kPrefixes[index_of(kind)];
 }
 
 std::optional<Kind> kind_of_key(std::string_view key) {

@@ -15,6 +15,11 @@ namespace crossover::agentdb {
 enum class Kind { experience, q_value, policy, agent };
 inline constexpr std::array kKinds = {Kind::experience, Kind::q_value, Kind::policy, Kind::agent};
 
+/// Of a kind, in an array with one place for each.
+constexpr std::size_t index_of(Kind kind) {
+    return static_cast<std::size_t>(kind);
+}
+
 /// "experience", "qvalue", "policy", "agent": as in Redis's keys.
 std::string_view name_of(Kind kind);
 /// "rl_experiences", …

@@ -105,9 +105,8 @@ class Reverse {
 
     void work() {
         const auto barrier = stores_.postgres([&](Connection& session) { return begin(session); });
-        script_ = stores_.redis([&](redis::Keyspace& keyspace, SourceReader&) {
-            return keyspace.load_script(kReplace, call_deadline());
-        });
+        script_ = stores_.redis(
+            [&](redis::Keyspace& keyspace) { return keyspace.load_script(kReplace, call_deadline()); });
         for (const auto kind : kKinds) {
             if (options_.includes(kind)) bring(kind);
         }
@@ -204,7 +203,7 @@ class Reverse {
     }
 
     void bring(Kind kind, const std::vector<Row>& rows) {
-        auto& counts = result_.kinds[static_cast<std::size_t>(kind)];
+        auto& counts = result_.kinds[index_of(kind)];
         std::vector<const Row*> open;
         for (const auto& row : rows) open.push_back(&row);
         counts.rows += static_cast<std::int64_t>(rows.size());
@@ -226,9 +225,8 @@ class Reverse {
     std::vector<const Row*> attempt(const std::vector<const Row*>& open, ReverseCounts& counts) {
         std::vector<std::string> keys;
         for (const auto* row : open) keys.push_back(row->key);
-        const auto now = stores_.redis([](redis::Keyspace& keyspace, SourceReader&) {
-            return redis_time_ms(keyspace, call_deadline());
-        });
+        const auto now =
+            stores_.redis([](redis::Keyspace& keyspace) { return redis_time_ms(keyspace, call_deadline()); });
         auto sources = stores_.read(keys);
         std::sort(sources.begin(), sources.end(),
                   [](const Source& a, const Source& b) { return a.key < b.key; });
@@ -236,7 +234,7 @@ class Reverse {
         std::vector<const Row*> sent, again;
         const auto send = [&] {
             if (pipeline.empty()) return;
-            const auto replies = stores_.redis([&](redis::Keyspace& keyspace, SourceReader&) {
+            const auto replies = stores_.redis([&](redis::Keyspace& keyspace) {
                 auto all = keyspace.run(pipeline, call_deadline());
                 for (const auto& reply : all) {
                     if (reply.is_error()) throw redis::to_error(keyspace.name(), reply);

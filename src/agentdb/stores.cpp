@@ -25,7 +25,7 @@ Connection& Stores::session() {
 
 void Stores::read(std::span<const std::string> keys, const std::function<void(Source&&)>& sink) {
     std::vector<std::string> left(keys.begin(), keys.end()), taken;
-    redis([&](redis::Keyspace&, SourceReader& reader) {
+    redis([&](redis::Keyspace&) {
         if (!taken.empty()) {
             // An attempt that failed had brought some.
             std::sort(taken.begin(), taken.end());
@@ -33,7 +33,7 @@ void Stores::read(std::span<const std::string> keys, const std::function<void(So
                 return std::binary_search(taken.begin(), taken.end(), key);
             });
         }
-        reader.read(
+        reader_.read(
             left,
             [&](Source&& source) {
                 taken.push_back(source.key);
@@ -50,13 +50,7 @@ std::vector<Source> Stores::read(std::span<const std::string> keys) {
 }
 
 std::vector<bool> Stores::exist(std::span<const std::string> keys) {
-    return redis([&](redis::Keyspace&, SourceReader& reader) { return reader.exist(keys, call_deadline()); });
-}
-
-void Stores::check_stop() const {
-    if (patience_.stop.stop_requested()) {
-        throw Error(System::internal, ErrorKind::cancelled, "Stopped on request.");
-    }
+    return redis([&](redis::Keyspace&) { return reader_.exist(keys, call_deadline()); });
 }
 
 }  // namespace crossover::agentdb

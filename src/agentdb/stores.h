@@ -34,7 +34,7 @@ class Stores {
     }
     template <class Action>
     auto redis(Action&& action) {
-        return patience_.ride_out([&] { return action(keyspace_, reader_); });
+        return patience_.ride_out([&] { return action(keyspace_); });
     }
 
     /// Calls `sink` once for each key with its value, whatever fails in between, in no particular order. All
@@ -43,8 +43,7 @@ class Stores {
     std::vector<Source> read(std::span<const std::string> keys);
     std::vector<bool> exist(std::span<const std::string> keys);
 
-    /// Throws `cancelled` once a stop is requested.
-    void check_stop() const;
+    void check_stop() const { patience_.check_stop(); }
     /// For threads that ask a server on connections of their own.
     const Patience& patience() const { return patience_; }
     std::int64_t errors() const { return errors_; }

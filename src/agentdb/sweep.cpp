@@ -47,8 +47,8 @@ std::int64_t sweep_rows_of_bad_values(Stores& stores, std::span<const std::strin
 }
 
 std::int64_t sweep_expired_rows(Stores& stores, const CopyOptions& options) {
-    const auto now = stores.redis(
-        [](redis::Keyspace& keyspace, SourceReader&) { return redis_time_ms(keyspace, call_deadline()); });
+    const auto now =
+        stores.redis([](redis::Keyspace& keyspace) { return redis_time_ms(keyspace, call_deadline()); });
     if (!now) return 0;
     std::int64_t deleted = 0;
     for (const auto kind : kKinds) {

@@ -5,10 +5,6 @@
 namespace crossover::agentdb {
 namespace {
 
-std::size_t index_of(Kind kind) {
-    return static_cast<std::size_t>(kind);
-}
-
 std::optional<std::int64_t> expiry_of(const Source& source) {
     return source.expires_at_ms ? std::optional(*source.expires_at_ms * 1000) : std::nullopt;
 }
@@ -71,8 +67,7 @@ void TableWriter::write(Kind kind, const std::vector<const Source*>& sources) {
             return attempt(kind, sources);
         } catch (const Error& error) {
             if (error.outcome_unknown()) {
-                // What was committed may not have reached the disk; rows of this batch may be there already.
-                tally_.session_lost = true;
+                // Rows of this batch may be there already.
                 tally_.empty[index_of(kind)] = false;
                 connection_.reset();
             }

@@ -37,10 +37,12 @@ std::string stage_of(Kind kind) {
     return fmt::format("stage_{}", table_of(kind));
 }
 
+constexpr const char* kPrimary = "SELECT primary_store FROM agentdb_state";
 /// The lock holds a handover back until the transaction ends.
 constexpr const char* kBeginAsCopy = "BEGIN; SELECT primary_store FROM agentdb_state FOR SHARE";
 
-void require_redis_primary(const Connection& connection, const Result& state) {
+/// `state` is the answer to kPrimary, or to kBeginAsCopy.
+void refuse_other_primary(const Connection& connection, const Result& state) {
     if (state.rows() == 1 && state.value(0, 0) == "redis") return;
     const auto store = state.rows() == 1 ? std::string(state.value(0, 0)) : "unknown";
     throw Error(
@@ -60,7 +62,7 @@ class CopyTransaction {
   public:
     explicit CopyTransaction(Connection& connection) : connection_(connection) {
         try {
-            require_redis_primary(connection, connection.exec(kBeginAsCopy, call_deadline()));
+            refuse_other_primary(connection, connection.exec(kBeginAsCopy, call_deadline()));
         } catch (...) {
             roll_back();
             throw;
@@ -303,10 +305,8 @@ void make_durable(Connection& connection) {
                     call_deadline());
 }
 
-Primary read_primary(Connection& connection) {
-    const auto state = connection.exec("SELECT primary_store, epoch FROM agentdb_state", call_deadline());
-    if (state.rows() != 1) return {"unknown", 0};
-    return {std::string(state.value(0, 0)), state.integer(0, 1)};
+void require_redis_primary(Connection& connection) {
+    refuse_other_primary(connection, connection.exec(kPrimary, call_deadline()));
 }
 
 Digests read_digests(Connection& connection, Kind kind, std::span<const std::string_view> keys) {

@@ -19,12 +19,8 @@ std::unique_ptr<Connection> open_session(const std::string& url);
 /// Everything committed by any session so far is on PostgreSQL's disk when this returns.
 void make_durable(Connection& connection);
 
-/// Who holds the data that counts.
-struct Primary {
-    std::string store;  ///< "redis", "moving" or "postgres"
-    std::int64_t epoch = 0;
-};
-Primary read_primary(Connection& connection);
+/// Throws `not_ready`, with what to do, unless Redis holds the data that counts.
+void require_redis_primary(Connection& connection);
 
 /// What is known of a row without reading its content.
 struct Digest {

@@ -11,9 +11,10 @@ constexpr std::size_t kMostBatchBytes = 4 << 20;
 /// Redis does nothing else while it looks at a page of its keys: about a microsecond for each.
 constexpr std::size_t kLargestPage = 1'000;
 
-/// Brings the keys' values in batches.
-void read_batches(Stores& stores, std::vector<std::string>& keys,
-                  const std::function<void(std::vector<Source>&&)>& take) {
+}  // namespace
+
+void read_values(Stores& stores, std::vector<std::string> keys,
+                 const std::function<void(std::vector<Source>&&)>& take) {
     std::sort(keys.begin(), keys.end());
     keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
     std::vector<Source> batch;
@@ -27,27 +28,24 @@ void read_batches(Stores& stores, std::vector<std::string>& keys,
         batch.push_back(std::move(source));
         if (bytes >= kMostBatchBytes) hand_over();
     });
-    keys.clear();
     if (!batch.empty()) hand_over();
 }
 
-}  // namespace
-
 void scan_values(Stores& stores, const CopyOptions& options,
                  const std::function<void(std::vector<Source>&&)>& take) {
-    auto scan = stores.redis([&](redis::Keyspace& keyspace, SourceReader&) {
+    auto scan = stores.redis([&](redis::Keyspace& keyspace) {
         return redis::KeyScan(keyspace, "rl:", std::min(options.batch_size, kLargestPage));
     });
     std::vector<std::string> page, wanted;
-    while (stores.redis([&](redis::Keyspace&, SourceReader&) { return scan.next(page, call_deadline()); })) {
+    while (stores.redis([&](redis::Keyspace&) { return scan.next(page, call_deadline()); })) {
         stores.check_stop();
         for (auto& key : page) {
             const auto kind = kind_of_key(key);
             if (kind && options.includes(*kind)) wanted.push_back(std::move(key));
-            if (wanted.size() >= options.batch_size) read_batches(stores, wanted, take);
+            if (wanted.size() >= options.batch_size) read_values(stores, std::exchange(wanted, {}), take);
         }
     }
-    read_batches(stores, wanted, take);
+    read_values(stores, std::exchange(wanted, {}), take);
 }
 
 }  // namespace crossover::agentdb

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "agentdb/capture_token.h"
 #include "core/error.h"
 #include "core/unique_name.h"
 #include "learning/redis_scripts.h"
@@ -27,7 +28,7 @@ constexpr int kMergeAttempts = 20;
 const std::string kPrimary = "rl:control:primary";
 const std::string kMover = "rl:control:mover";
 const std::string kOwed = "rl:control:owed";
-const std::string kUncaptured = "rl:control:uncaptured";
+const std::string kUncaptured(agentdb::kUncapturedKey);
 
 Pool<redis::Connection>::Connect connect_within(const redis::Address& address,
                                                 std::chrono::milliseconds timeout) {

@@ -119,11 +119,11 @@ function boxes(id, all) {
   }));
 }
 
+const mark = (modes, now) => modes.forEach(mode => document.getElementById(mode).classList.toggle("now", mode === now));
 const owed = depth => depth === null ? "unknown" : number(depth);
 
 function storage(status, metrics) {
-  for (const mode of ["neo4j_only", "dual_write", "shadow_milvus", "hybrid"])
-    document.getElementById(mode).classList.toggle("now", mode === status.storage_mode);
+  mark(["neo4j_only", "dual_write", "shadow_milvus", "hybrid"], status.storage_mode);
   show("from", "The mode comes from: " + status.storage_mode_from);
   const compared = sum(metrics, "crossover_shadow_overlap_count");
   boxes("figures", [
@@ -141,7 +141,7 @@ function learning(status, metrics) {
   const mode = status.agentdb_mode, failures = sum(metrics, "crossover_feedback_total", {result: "failure"});
   document.getElementById("learning").hidden = mode === null;
   if (mode === null) return;
-  for (const one of ["redis", "dual", "postgres"]) document.getElementById(one).classList.toggle("now", one === mode);
+  mark(["redis", "dual", "postgres"], mode);
   show("learning_from", (status.agentdb_wanted === mode ? "" : "Turning to " + status.agentdb_wanted + ". ") +
        "The mode comes from: " + status.agentdb_mode_from);
   show("refused", status.agentdb_refused || "");

@@ -44,7 +44,7 @@ class Stack:
     def runs(self, server):
         try:
             return pathlib.Path(f"/proc/{self.pid(server)}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             return False
 
 
@@ -92,6 +92,9 @@ class SupervisedStack(Stack):
             return super().__call__(command, *arguments)
 
 
+RESTARTS = pytest.StashKey()
+
+
 @pytest.fixture(scope="session")
 def stack(request, tmp_path_factory):
     servers = SupervisedStack(tmp_path_factory.mktemp("servers"))
@@ -99,9 +102,6 @@ def stack(request, tmp_path_factory):
     yield servers
     servers.policy.end()
     servers("down")
-
-
-RESTARTS = pytest.StashKey()
 
 
 def pytest_terminal_summary(terminalreporter, config):
