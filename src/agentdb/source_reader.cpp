@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "agentdb/patience.h"
+
 namespace crossover::agentdb {
 namespace {
 
@@ -34,23 +36,21 @@ std::optional<redis::Reply> ask(redis::Keyspace& keyspace, std::initializer_list
 
 }  // namespace
 
-std::vector<redis::Reply> SourceReader::run(Deadline deadline) {
-    return keyspace_.run(pipeline_, deadline);
+std::vector<redis::Reply> SourceReader::run() {
+    return keyspace_.run(pipeline_, call_deadline());
 }
 
-void SourceReader::read(std::span<const std::string> keys, const std::function<void(Source&&)>& sink,
-                        Deadline deadline) {
+void SourceReader::read(std::span<const std::string> keys, const std::function<void(Source&&)>& sink) {
     for (std::size_t from = 0; from < keys.size(); from += kSlice) {
-        read_slice(keys.subspan(from, std::min(kSlice, keys.size() - from)), sink, deadline);
+        read_slice(keys.subspan(from, std::min(kSlice, keys.size() - from)), sink);
     }
 }
 
-void SourceReader::read_slice(std::span<const std::string> keys, const std::function<void(Source&&)>& sink,
-                              Deadline deadline) {
+void SourceReader::read_slice(std::span<const std::string> keys, const std::function<void(Source&&)>& sink) {
     static const std::string kLast = std::to_string(kSmall - 1);
     pipeline_.clear();
     for (const auto& key : keys) pipeline_.add({"GETRANGE", key, "0", kLast});
-    auto replies = run(deadline);
+    auto replies = run();
     std::vector<Source> small;
     std::vector<std::size_t> hashes, large;
     std::vector<Source> others;
@@ -77,26 +77,26 @@ void SourceReader::read_slice(std::span<const std::string> keys, const std::func
         }
     }
     replies.clear();
-    read_expiries(small, deadline);
+    read_expiries(small);
     for (auto& source : small) {
         if (source.text.empty() && source.type == Source::Type::text) {
             // "" is what GETRANGE says of a key that is not there, too.
-            if (!exist(std::span(&source.key, 1), deadline).front()) source.type = Source::Type::missing;
+            if (!exist(std::span(&source.key, 1)).front()) source.type = Source::Type::missing;
         }
         sink(std::move(source));
     }
     small.clear();
     for (const auto i : large) {
-        read_large(others[i], deadline);
+        read_large(others[i]);
         sink(std::move(others[i]));
     }
-    read_hashes(others, hashes, sink, deadline);
+    read_hashes(others, hashes, sink);
 }
 
-void SourceReader::read_large(Source& source, Deadline deadline) {
+void SourceReader::read_large(Source& source) {
     pipeline_.clear();
     pipeline_.add({"STRLEN", source.key});
-    auto reply = run(deadline).front();
+    auto reply = run().front();
     if (reply.is_error()) throw redis::to_error(keyspace_.name(), reply);
     if (reply.integer > kLargestValue) {
         source.type = Source::Type::too_large;
@@ -105,22 +105,22 @@ void SourceReader::read_large(Source& source, Deadline deadline) {
     }
     pipeline_.clear();
     pipeline_.add({"GET", source.key});
-    reply = run(deadline).front();
+    reply = run().front();
     if (reply.is_error()) throw redis::to_error(keyspace_.name(), reply);
     source.type = reply.is_nil() ? Source::Type::missing : Source::Type::text;
     source.text = std::move(reply.text).value_or("");
     std::vector<Source> one;
     one.push_back(std::move(source));
-    read_expiries(one, deadline);
+    read_expiries(one);
     source = std::move(one.front());
 }
 
 void SourceReader::read_hashes(std::vector<Source>& sources, const std::vector<std::size_t>& which,
-                               const std::function<void(Source&&)>& sink, Deadline deadline) {
+                               const std::function<void(Source&&)>& sink) {
     if (which.empty()) return;
     pipeline_.clear();
     for (const auto i : which) pipeline_.add({"MEMORY", "USAGE", sources[i].key}, 2);
-    const auto sizes = run(deadline);
+    const auto sizes = run();
     for (std::size_t from = 0; from < which.size();) {
         std::int64_t bytes = 0;
         std::size_t to = from;
@@ -133,7 +133,7 @@ void SourceReader::read_hashes(std::vector<Source>& sources, const std::vector<s
             pipeline_.add({"TYPE", sources[which[to]].key});
             ++to;
         }
-        auto replies = run(deadline);
+        auto replies = run();
         std::vector<Source> group;
         for (std::size_t k = from; k < to; ++k) {
             auto& source = sources[which[k]];
@@ -157,16 +157,16 @@ void SourceReader::read_hashes(std::vector<Source>& sources, const std::vector<s
             }
             group.push_back(std::move(source));
         }
-        read_expiries(group, deadline);
+        read_expiries(group);
         for (auto& source : group) sink(std::move(source));
         from = to;
     }
 }
 
 /// To be asked after the values were read: what has no expiry then had none, or is gone.
-bool SourceReader::nothing_expires(Deadline deadline) {
+bool SourceReader::nothing_expires() {
     if (!info_allowed_) return false;
-    const auto info = ask(keyspace_, {"INFO", "keyspace"}, deadline);
+    const auto info = ask(keyspace_, {"INFO", "keyspace"}, call_deadline());
     info_allowed_ = info.has_value();
     if (!info || !info->text) return false;
     // "db0:keys=5,expires=0,avg_ttl=0"; of every database, since which one is ours is of no interest.
@@ -177,11 +177,11 @@ bool SourceReader::nothing_expires(Deadline deadline) {
     return true;
 }
 
-void SourceReader::read_expiries(std::vector<Source>& sources, Deadline deadline) {
-    if (sources.empty() || nothing_expires(deadline)) return;
+void SourceReader::read_expiries(std::vector<Source>& sources) {
+    if (sources.empty() || nothing_expires()) return;
     pipeline_.clear();
     for (const auto& source : sources) pipeline_.add({"PEXPIRETIME", source.key});
-    const auto replies = run(deadline);
+    const auto replies = run();
     for (std::size_t i = 0; i < sources.size(); ++i) {
         if (replies[i].is_error()) {
             if (replies[i].text && replies[i].text->find("unknown command") != std::string::npos) {
@@ -196,7 +196,7 @@ void SourceReader::read_expiries(std::vector<Source>& sources, Deadline deadline
     }
 }
 
-std::vector<bool> SourceReader::exist(std::span<const std::string> keys, Deadline deadline) {
+std::vector<bool> SourceReader::exist(std::span<const std::string> keys) {
     constexpr std::size_t kTogether = 100;
     std::vector<bool> found(keys.size(), true);
     std::vector<std::size_t> open;
@@ -210,7 +210,7 @@ std::vector<bool> SourceReader::exist(std::span<const std::string> keys, Deadlin
             for (auto i = from; i < std::min(from + kTogether, keys.size()); ++i) words.emplace_back(keys[i]);
             pipeline_.add(words);
         }
-        const auto replies = run(deadline);
+        const auto replies = run();
         for (std::size_t g = 0; g < replies.size(); ++g) {
             if (replies[g].is_error()) throw redis::to_error(keyspace_.name(), replies[g]);
             const auto to = std::min((g + 1) * kTogether, keys.size());
@@ -221,7 +221,7 @@ std::vector<bool> SourceReader::exist(std::span<const std::string> keys, Deadlin
     if (open.empty()) return found;
     pipeline_.clear();
     for (const auto i : open) pipeline_.add({"EXISTS", keys[i]});
-    const auto replies = run(deadline);
+    const auto replies = run();
     for (std::size_t k = 0; k < open.size(); ++k) {
         if (replies[k].is_error()) throw redis::to_error(keyspace_.name(), replies[k]);
         found[open[k]] = replies[k].integer == 1;

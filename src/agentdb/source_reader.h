@@ -13,29 +13,27 @@
 namespace crossover::agentdb {
 
 /// Reads values by their keys, with memory that is bounded whatever lies behind them: values are asked for by
-/// their first 64 KiB, and larger ones one by one. Throws crossover::Error of System::redis. One thread at a
-/// time.
+/// their first 64 KiB, and larger ones one by one. Each call to Redis has a deadline of its own, however long
+/// `sink` takes in between. Throws crossover::Error of System::redis. One thread at a time.
 class SourceReader {
   public:
     explicit SourceReader(redis::Keyspace& keyspace) : keyspace_(keyspace) {}
 
     /// Calls `sink` once for each key, in no particular order; keys that are not there are `missing`. All
     /// keys must be of a Kind. `sink` may be called for some of them before this throws.
-    void read(std::span<const std::string> keys, const std::function<void(Source&&)>& sink,
-              Deadline deadline);
+    void read(std::span<const std::string> keys, const std::function<void(Source&&)>& sink);
 
     /// Which of the keys exist.
-    std::vector<bool> exist(std::span<const std::string> keys, Deadline deadline);
+    std::vector<bool> exist(std::span<const std::string> keys);
 
   private:
-    void read_slice(std::span<const std::string> keys, const std::function<void(Source&&)>& sink,
-                    Deadline deadline);
+    void read_slice(std::span<const std::string> keys, const std::function<void(Source&&)>& sink);
     void read_hashes(std::vector<Source>& sources, const std::vector<std::size_t>& which,
-                     const std::function<void(Source&&)>& sink, Deadline deadline);
-    void read_large(Source& source, Deadline deadline);
-    void read_expiries(std::vector<Source>& sources, Deadline deadline);
-    bool nothing_expires(Deadline deadline);
-    std::vector<redis::Reply> run(Deadline deadline);
+                     const std::function<void(Source&&)>& sink);
+    void read_large(Source& source);
+    void read_expiries(std::vector<Source>& sources);
+    bool nothing_expires();
+    std::vector<redis::Reply> run();
 
     redis::Keyspace& keyspace_;
     redis::Pipeline pipeline_;

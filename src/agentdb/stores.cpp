@@ -1,8 +1,17 @@
 #include "agentdb/stores.h"
 
 #include <algorithm>
+#include <exception>
 
 namespace crossover::agentdb {
+namespace {
+
+/// Carries what a sink threw past those who ride out what Redis throws.
+struct SinkFailure {
+    std::exception_ptr cause;
+};
+
+}  // namespace
 
 Stores::Stores(const CopyOptions& options, std::stop_token stop, std::function<void(const Error&)> on_wait)
     : options_(options), keyspace_(options.redis), reader_(keyspace_) {
@@ -25,22 +34,35 @@ Connection& Stores::session() {
 
 void Stores::read(std::span<const std::string> keys, const std::function<void(Source&&)>& sink) {
     std::vector<std::string> left(keys.begin(), keys.end()), taken;
-    redis([&](redis::Keyspace&) {
-        if (!taken.empty()) {
-            // An attempt that failed had brought some.
-            std::sort(taken.begin(), taken.end());
-            std::erase_if(left, [&](const std::string& key) {
-                return std::binary_search(taken.begin(), taken.end(), key);
-            });
+    const auto take = [&](Source&& source) {
+        taken.push_back(source.key);
+        try {
+            sink(std::move(source));
+        } catch (...) {
+            throw SinkFailure{std::current_exception()};
         }
-        reader_.read(
-            left,
-            [&](Source&& source) {
-                taken.push_back(source.key);
-                sink(std::move(source));
-            },
-            call_deadline());
-    });
+    };
+    const auto read_to_the_end = [&] {
+        try {
+            reader_.read(left, take);
+            return true;
+        } catch (const Error& error) {
+            // An attempt that brought some was a success as far as it went: patience begins anew.
+            if (!error.retryable() || taken.empty()) throw;
+            patience_.on_wait(error);
+        }
+        std::sort(taken.begin(), taken.end());
+        std::erase_if(left, [&](const std::string& key) {
+            return std::binary_search(taken.begin(), taken.end(), key);
+        });
+        taken.clear();
+        return false;
+    };
+    try {
+        while (!patience_.ride_out(read_to_the_end)) continue;
+    } catch (const SinkFailure& failure) {
+        std::rethrow_exception(failure.cause);
+    }
 }
 
 std::vector<Source> Stores::read(std::span<const std::string> keys) {
@@ -50,7 +72,7 @@ std::vector<Source> Stores::read(std::span<const std::string> keys) {
 }
 
 std::vector<bool> Stores::exist(std::span<const std::string> keys) {
-    return redis([&](redis::Keyspace&) { return reader_.exist(keys, call_deadline()); });
+    return redis([&](redis::Keyspace&) { return reader_.exist(keys); });
 }
 
 }  // namespace crossover::agentdb

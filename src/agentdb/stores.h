@@ -38,7 +38,7 @@ class Stores {
     }
 
     /// Calls `sink` once for each key with its value, whatever fails in between, in no particular order. All
-    /// keys must be of a Kind, each given once.
+    /// keys must be of a Kind, each given once. What `sink` throws ends it.
     void read(std::span<const std::string> keys, const std::function<void(Source&&)>& sink);
     std::vector<Source> read(std::span<const std::string> keys);
     std::vector<bool> exist(std::span<const std::string> keys);

@@ -37,6 +37,23 @@ TEST(Stores, AValueIsReadOnceThoughTheConnectionIsLostMidway) {
     EXPECT_EQ(read, keys);
 }
 
+TEST(Stores, WhatTheSinkThrowsEndsTheReadThoughItWouldPassElsewhere) {
+    redis::test::Server server;
+    CopyOptions options;
+    options.redis = server.address();
+    Stores stores(options, {});
+    const std::vector<std::string> keys = {"rl:policy:1", "rl:policy:2"};
+    int called = 0;
+    EXPECT_THROW(stores.read(keys,
+                             [&](Source&&) {
+                                 if (++called == 1)
+                                     throw Error(System::postgres, ErrorKind::unreachable, "away");
+                             }),
+                 Error);
+    EXPECT_EQ(called, 1);
+    EXPECT_EQ(stores.errors(), 0);
+}
+
 TEST(Stores, WhatDoesNotPassIsThrownAtOnceAndASessionIsPreparedBeforeItIsUsed) {
     redis::test::Server server;
     CopyOptions options;
