@@ -52,10 +52,21 @@ wait_gone() {
   done
 }
 
+# freeze PID: SIGSTOP; returns when it has stopped (or ended).
+freeze() {
+  local stat deadline=$((SECONDS + 10))
+  kill -STOP "$1" 2>/dev/null || return 0
+  while { read -r stat <"/proc/$1/stat"; } 2>/dev/null && [[ ! ${stat##*) } =~ ^[TZX] ]] && ((SECONDS < deadline)); do
+    sleep 0.01
+  done
+}
+
 # kill_server SERVER: SIGKILL to all of it at once; returns when it is gone.
 kill_server() {
   local pid family
   pid=$(running_pid "$1") || return
+  # A child made after the look at them would live on, and keep what it shares with the next server from it.
+  freeze "$pid"
   mapfile -t family < <(descendants "$pid")
   kill -KILL "$pid" "${family[@]}" 2>/dev/null || true
   wait_gone 10 "$pid" "${family[@]}" || die "$1 (process $pid) does not end on SIGKILL"
