@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <random>
+#include <semaphore>
 #include <set>
 
 #include "integration/redis/servers.h"
@@ -131,16 +132,47 @@ TEST_F(RedisCluster, ASlotThatMovesBehindTheWalkIsNotLost) {
     for (const auto slot : slots) cluster().move(slot, cluster().owner(slot), third);
 }
 
+TEST_F(RedisCluster, ASlotThatIsAwayForAPartOfTheWalkIsNotLost) {
+    Keyspace keyspace(address());
+    auto keys = fill(keyspace, 6'000);
+    const auto tagged = fill(keyspace, 300, "k:{tag}:");
+    keys.insert(keys.end(), tagged.begin(), tagged.end());
+    const auto slot = key_slot("{tag}");
+    const int home = cluster().owner(slot), away = (home + 1) % 3;
+    KeyScan scan(keyspace, "k:", 50);  // some forty pages a master
+    std::set<std::string> found;
+    std::vector<std::string> page;
+    const auto read_pages = [&](int count) {
+        for (int i = 0; i < count; ++i) {
+            ASSERT_TRUE(scan.next(page, soon()));
+            found.insert(page.begin(), page.end());
+        }
+    };
+    do read_pages(1);
+    while (page.empty() || cluster().owner(key_slot(page.front())) != home);
+    cluster().move(slot, home, away);
+    read_pages(20);
+    ASSERT_FALSE(page.empty());
+    ASSERT_EQ(cluster().owner(key_slot(page.front())), home);
+    cluster().move(slot, away, home);
+    while (scan.next(page, soon())) found.insert(page.begin(), page.end());
+    EXPECT_EQ(found, std::set<std::string>(keys.begin(), keys.end()));
+}
+
 TEST_F(RedisCluster, NothingIsLostWhileSlotsMoveAllTheTime) {
     const auto seed = std::random_device{}();
     SCOPED_TRACE(seed);
     Keyspace keyspace(address());
     const auto keys = fill(keyspace, 6'000);
+    // About one move while a master is walked over, on however slow a machine: each spoils the walk over the
+    // master that the slot goes to, and of spoiled ones there is an end.
+    constexpr int kPagesForAMove = 20;
+    std::counting_semaphore turn(0);
     std::atomic<bool> done = false;
     std::atomic<int> moves = 0;
     std::thread mover([&] {
         std::mt19937 random(seed);
-        while (!done) {
+        for (turn.acquire(); !done; turn.acquire()) {
             const auto slot = key_slot(keys[random() % keys.size()]);
             const int from = cluster().owner(slot);
             cluster().move(slot, from, (from + 1 + static_cast<int>(random() % 2)) % 3);
@@ -149,10 +181,12 @@ TEST_F(RedisCluster, NothingIsLostWhileSlotsMoveAllTheTime) {
     });
     const std::set<std::string> expected(keys.begin(), keys.end());
     try {
+        int pages = 0;
         for (int walks = 0; walks < 3 || moves < 60; ++walks) {
             std::set<std::string> found;
             std::vector<std::string> page;
-            for (KeyScan scan(keyspace, "k:", 50); scan.next(page, soon());) {
+            for (KeyScan scan(keyspace, "k:", 100); scan.next(page, soon());) {
+                if (++pages % kPagesForAMove == 0) turn.release();
                 found.insert(page.begin(), page.end());
                 expect_all(keyspace, page);
             }
@@ -162,6 +196,7 @@ TEST_F(RedisCluster, NothingIsLostWhileSlotsMoveAllTheTime) {
         ADD_FAILURE() << error.what();
     }
     done = true;
+    turn.release();
     mover.join();
     expect_all(keyspace, keys);
 }
