@@ -54,7 +54,7 @@ class MigrateAgentdb : public Command {
             ->group("Copying");
         app->add_option("--batch-size", batch_size_, "keys a batch; split where values are large")
             ->type_name("N")
-            ->default_str("500")
+            ->default_str(std::to_string(batch_size_))
             ->group("Copying");
         app->add_option("--quarantine-file", quarantine_file_,
                         "NDJSON of the keys that cannot be copied, and why")
@@ -172,7 +172,9 @@ class MigrateAgentdb : public Command {
             for (const auto& example : result.examples) fmt::print("    {}\n", example);
         }
         if (result.moving_target && !result.interrupted) {
-            fmt::print("Redis was written to until the end; the counts are of a moving target.\n");
+            fmt::print(
+                "Redis was written to until the end, or does not say (a cluster does not, nor a user who may "
+                "not ask INFO): the counts may be of a moving target.\n");
         }
         if (!result.consistent && !result.interrupted) {
             fmt::print(

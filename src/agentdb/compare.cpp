@@ -61,15 +61,12 @@ class Comparison {
   public:
     Comparison(const CopyOptions& options, const std::function<void(const CopyProgress&)>& on_progress,
                const std::stop_token& stop)
-        : options_(options), on_progress_(on_progress), stores_(options, stop) {}
+        : options_(options), progress_(on_progress), stores_(options, stop, progress_) {}
 
     CompareResult run() {
         const auto begin = Clock::now();
         try {
             stores_.postgres([](Connection& session) { require_schema(session, call_deadline()); });
-            expected_ =
-                stores_.redis([](redis::Keyspace& keyspace) { return key_count(keyspace, call_deadline()); })
-                    .value_or(0);
             from_redis();
             from_postgres();
             look_again();
@@ -77,7 +74,7 @@ class Comparison {
             if (error.kind() != ErrorKind::cancelled) throw;
             result_.interrupted = true;
         }
-        result_.errors = stores_.errors();
+        result_.errors = progress_.errors();
         result_.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
         return std::move(result_);
     }
@@ -86,6 +83,10 @@ class Comparison {
     CompareCounts& of(Kind kind) { return result_.kinds[index_of(kind)]; }
 
     void from_redis() {
+        const auto keys =
+            stores_.redis([](redis::Keyspace& keyspace) { return key_count(keyspace, call_deadline()); });
+        progress_.begin("comparing", keys.value_or(0));
+        std::int64_t compared = 0;
         scan_values(stores_, options_, [&](std::vector<Source>&& batch) {
             for (const auto& [source, judgement] : judge_all(batch)) {
                 if (judgement.verdict == Verdict::equal || judgement.verdict == Verdict::quarantined) {
@@ -94,7 +95,7 @@ class Comparison {
                     suspect(source->key, judgement);
                 }
             }
-            show("comparing", static_cast<std::int64_t>(batch.size()));
+            progress_.done(compared += static_cast<std::int64_t>(batch.size()));
         });
     }
 
@@ -132,6 +133,8 @@ class Comparison {
     }
 
     void from_postgres() {
+        progress_.begin("comparing the other way");
+        std::int64_t compared = 0;
         for (const auto kind : kKinds) {
             if (!options_.includes(kind)) continue;
             std::optional<std::string> after;
@@ -152,7 +155,7 @@ class Comparison {
                 for (std::size_t i = 0; i < keys.size(); ++i) {
                     if (!there[i]) suspect(keys[i], {Verdict::orphaned, "in PostgreSQL only", 0});
                 }
-                show("comparing the other way", 0);
+                progress_.done(compared += static_cast<std::int64_t>(rows.size()));
             }
         }
     }
@@ -168,7 +171,7 @@ class Comparison {
     /// What differs may be on its way: it counts when Redis says the same as at the look before.
     void look_again() {
         for (int look = 1; !suspects_.empty() && look < kMostLooks; ++look) {
-            show("looking again", 0);
+            progress_.begin("looking again");
             if (!sleep_for(std::chrono::milliseconds(300 * look), stores_.patience().stop))
                 stores_.check_stop();
             std::vector<std::string> keys;
@@ -222,24 +225,10 @@ class Comparison {
         }
     }
 
-    void show(const std::string& state, std::int64_t more) {
-        done_ += more;
-        if (!on_progress_) return;
-        CopyProgress progress;
-        progress.state = state;
-        if (more > 0) {
-            progress.done = done_;
-            progress.expected = std::max(expected_, done_);
-        }
-        progress.errors = stores_.errors();
-        on_progress_(progress);
-    }
-
     const CopyOptions& options_;
-    const std::function<void(const CopyProgress&)>& on_progress_;
+    ProgressReport progress_;
     Stores stores_;
     std::map<std::string, Judgement> suspects_;
-    std::int64_t expected_ = 0, done_ = 0;
     CompareResult result_;
 };
 

@@ -39,10 +39,11 @@ class Copy {
     Copy(const CopyOptions& options, const std::function<void(const CopyProgress&)>& on_progress,
          const std::stop_token& stop)
         : options_(options),
-          on_progress_(on_progress),
+          progress_(on_progress),
           user_(stop),
           quarantine_(options.dry_run ? std::string() : options.quarantine_file),
-          stores_(options, stopping_.get_token(), [this](const Error& error) { note_failure(error); }) {}
+          stores_(options, stopping_.get_token(), progress_,
+                  [this](const Error& error) { note_failure(error); }) {}
 
     CopyResult run() {
         // A stop by the user, or by a thread that failed.
@@ -59,7 +60,7 @@ class Copy {
         }
         result_.written = tally_.written;
         result_.unchanged = tally_.unchanged;
-        result_.errors = stores_.errors();
+        result_.errors = progress_.errors();
         result_.examples = quarantine_.examples();
         for (const auto kind : kKinds) of(kind).quarantined = quarantine_.count(kind);
         return std::move(result_);
@@ -134,7 +135,7 @@ class Copy {
         quarantine_.begin_look();
         look();
         if (indexes_dropped_) {
-            show("building indexes");
+            progress_.begin("building indexes");
             stores_.postgres([](Connection& session) {
                 create_secondary_indexes(session, Deadline::after(std::chrono::hours(1)));
             });
@@ -175,11 +176,15 @@ class Copy {
         tally_.begin_look();
         walked_anew_ = false;
         if (expected_ == 0) expect_keys();
+        progress_.begin(result_.looks > 0  ? "looking again"
+                        : options_.dry_run ? "reading"
+                                           : "copying",
+                        expected_);
         write_in_parallel(options_, stores_.patience(), tally_, quarantine_, stopping_,
                           [&](const GiveBatch& give) {
                               scan_values(stores_, options_, [&](std::vector<Source>&& batch) {
                                   give(std::move(batch));
-                                  show_progress(begin);
+                                  progress_.done(tally_.handled, quarantined());
                               });
                           });
         stores_.check_stop();
@@ -192,7 +197,7 @@ class Copy {
     }
 
     void sweep() {
-        show("sweeping");
+        progress_.begin("sweeping");
         for (const auto kind : kKinds) {
             if (options_.includes(kind)) result_.deleted += sweep_rows_without_key(stores_, kind);
         }
@@ -214,6 +219,7 @@ class Copy {
                     : stores_.postgres([&](Connection& session) { return count_rows(session, kind); });
         }
     }
+
     /// Of keys that were met more than once, or came and went.
     void adopt_counts() {
         for (auto& kind : result_.kinds) kind.redis_keys = kind.rows + kind.quarantined;
@@ -230,38 +236,20 @@ class Copy {
                     fmt::format("Another 'migrate migrate-agentdb' is at work on {}. Wait for it to end.",
                                 session.name()));
             }
-            show("waiting for another copy to end");
+            progress_.waiting("waiting for another copy to end");
             if (!sleep_for(backoff.next(), stores_.patience().stop)) stores_.check_stop();
         }
+        progress_.waited();
     }
 
-    void show(const std::string& state) {
-        if (!on_progress_) return;
-        CopyProgress progress;
-        progress.state = state;
-        progress.errors = stores_.errors();
-        on_progress_(progress);
-    }
-
-    void show_progress(Clock::time_point begin) {
-        if (!on_progress_ || Clock::now() - shown_ < std::chrono::milliseconds(200)) return;
-        shown_ = Clock::now();
-        CopyProgress progress;
-        progress.state = result_.looks > 0 ? "looking again" : options_.dry_run ? "reading" : "copying";
-        progress.done = tally_.handled;
-        progress.expected = std::max(expected_, progress.done);
-        for (const auto kind : kKinds) progress.quarantined += quarantine_.count(kind);
-        progress.errors = stores_.errors();
-        progress.items_per_second = static_cast<double>(progress.done) / std::max(seconds_since(begin), 1e-9);
-        if (expected_ > 0 && progress.items_per_second > 0) {
-            progress.eta_seconds =
-                static_cast<double>(progress.expected - progress.done) / progress.items_per_second;
-        }
-        on_progress_(progress);
+    std::int64_t quarantined() const {
+        std::int64_t keys = 0;
+        for (const auto kind : kKinds) keys += quarantine_.count(kind);
+        return keys;
     }
 
     const CopyOptions& options_;
-    const std::function<void(const CopyProgress&)>& on_progress_;
+    ProgressReport progress_;
     const std::stop_token user_;
     std::stop_source stopping_;
     CopyTally tally_;
@@ -270,7 +258,6 @@ class Copy {
     Stores stores_;
     bool indexes_dropped_ = false;
     std::int64_t expected_ = 0;
-    Clock::time_point shown_{};
     CopyResult result_;
 };
 

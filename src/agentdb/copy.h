@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "agentdb/progress.h"
 #include "agentdb/record.h"
 #include "redis/connection.h"
 
@@ -27,14 +28,6 @@ struct KindCounts {
     std::int64_t redis_keys = 0, rows = 0, quarantined = 0;
 };
 
-struct CopyProgress {
-    std::int64_t done = 0, expected = 0;
-    std::int64_t quarantined = 0, errors = 0;
-    double items_per_second = 0;
-    std::optional<double> eta_seconds;
-    std::string state;
-};
-
 struct CopyResult {
     std::array<KindCounts, 4> kinds;
     std::int64_t written = 0, unchanged = 0, deleted = 0;  ///< rows
@@ -43,7 +36,7 @@ struct CopyResult {
     double seconds = 0, items_per_second = 0;              ///< keys of the first look
     bool consistent = false;  ///< rows + quarantined = Redis's keys, for each kind
     bool interrupted = false;
-    bool moving_target = false;  ///< Redis was written to until the end
+    bool moving_target = false;  ///< Redis was written to until the end, or does not say
     std::vector<std::string> notes;
     std::vector<std::string> examples;  ///< of the quarantine
 };

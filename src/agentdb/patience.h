@@ -4,6 +4,7 @@
 #include <functional>
 #include <stop_token>
 #include <string>
+#include <type_traits>
 
 #include "core/deadline.h"
 #include "core/error.h"
@@ -16,6 +17,7 @@ struct Patience {
     std::chrono::seconds limit{120};  ///< without one success
     std::stop_token stop;
     std::function<void(const Error&)> on_wait;
+    std::function<void()> on_waited;  ///< a success after a failure
 
     /// Throws `cancelled` once a stop is requested.
     void check_stop() const {
@@ -28,9 +30,17 @@ struct Patience {
     auto ride_out(Action&& action) const {
         const auto end = Deadline::after(limit);
         Backoff backoff(std::chrono::milliseconds(50), std::chrono::seconds(2));
-        for (;;) {
+        for (bool failed = false;; failed = true) {
             try {
-                return action();
+                if constexpr (std::is_void_v<decltype(action())>) {
+                    action();
+                    if (failed && on_waited) on_waited();
+                    return;
+                } else {
+                    auto result = action();
+                    if (failed && on_waited) on_waited();
+                    return result;
+                }
             } catch (const Error& error) {
                 if (!error.retryable() || end.passed()) throw;
                 if (on_wait) on_wait(error);

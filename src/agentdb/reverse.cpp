@@ -83,7 +83,7 @@ class Reverse {
   public:
     Reverse(const CopyOptions& options, const std::function<void(const CopyProgress&)>& on_progress,
             const std::stop_token& stop)
-        : options_(options), on_progress_(on_progress), stores_(options, stop) {}
+        : options_(options), progress_(on_progress), stores_(options, stop, progress_) {}
 
     ReverseResult run() {
         const auto begin = Clock::now();
@@ -93,7 +93,7 @@ class Reverse {
             if (error.kind() != ErrorKind::cancelled) throw;
             result_.interrupted = true;
         }
-        result_.errors = stores_.errors();
+        result_.errors = progress_.errors();
         result_.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
         return std::move(result_);
     }
@@ -107,6 +107,7 @@ class Reverse {
         const auto barrier = stores_.postgres([&](Connection& session) { return begin(session); });
         script_ = stores_.redis(
             [&](redis::Keyspace& keyspace) { return keyspace.load_script(kReplace, call_deadline()); });
+        progress_.begin("bringing rows to Redis");
         for (const auto kind : kKinds) {
             if (options_.includes(kind)) bring(kind);
         }
@@ -218,7 +219,7 @@ class Reverse {
             }
             open = attempt(open, counts);
         }
-        show(static_cast<std::int64_t>(rows.size()));
+        progress_.done(brought_ += static_cast<std::int64_t>(rows.size()));
     }
 
     /// Returns those whose key has changed just then.
@@ -295,23 +296,11 @@ class Reverse {
         return difference(redis, row).empty() ? Step::unchanged : Step::write;
     }
 
-    void show(std::int64_t more) {
-        done_ += more;
-        if (!on_progress_ || Clock::now() - shown_ < std::chrono::milliseconds(200)) return;
-        shown_ = Clock::now();
-        CopyProgress progress;
-        progress.state = "bringing rows to Redis";
-        progress.done = done_;
-        progress.errors = stores_.errors();
-        on_progress_(progress);
-    }
-
     const CopyOptions& options_;
-    const std::function<void(const CopyProgress&)>& on_progress_;
+    ProgressReport progress_;
     Stores stores_;
     std::string script_;
-    std::int64_t done_ = 0, blocked_ = 0;
-    Clock::time_point shown_{};
+    std::int64_t brought_ = 0, blocked_ = 0;
     ReverseResult result_;
 };
 

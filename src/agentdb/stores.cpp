@@ -13,13 +13,15 @@ struct SinkFailure {
 
 }  // namespace
 
-Stores::Stores(const CopyOptions& options, std::stop_token stop, std::function<void(const Error&)> on_wait)
-    : options_(options), keyspace_(options.redis), reader_(keyspace_) {
+Stores::Stores(const CopyOptions& options, std::stop_token stop, ProgressReport& progress,
+               std::function<void(const Error&)> on_wait)
+    : options_(options), progress_(progress), keyspace_(options.redis), reader_(keyspace_) {
     patience_.stop = std::move(stop);
-    patience_.on_wait = [this, on_wait = std::move(on_wait)](const Error& error) {
-        ++errors_;
+    patience_.on_wait = [&progress, on_wait = std::move(on_wait)](const Error& error) {
+        progress.waiting(error);
         if (on_wait) on_wait(error);
     };
+    patience_.on_waited = [&progress] { progress.waited(); };
 }
 
 Connection& Stores::session() {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <span>
@@ -19,9 +18,10 @@ namespace crossover::agentdb {
 /// Actions may be called more than once.
 class Stores {
   public:
-    /// Redis is connected to at once, PostgreSQL when it is first asked. `on_wait` hears of every failure
-    /// that is ridden out, by whichever thread rides it out.
-    Stores(const CopyOptions& options, std::stop_token stop, std::function<void(const Error&)> on_wait = {});
+    /// Redis is connected to at once, PostgreSQL when it is first asked. `progress` and `on_wait` hear of
+    /// every failure that is ridden out, by whichever thread rides it out.
+    Stores(const CopyOptions& options, std::stop_token stop, ProgressReport& progress,
+           std::function<void(const Error&)> on_wait = {});
     Stores(const Stores&) = delete;
     Stores& operator=(const Stores&) = delete;
 
@@ -46,13 +46,13 @@ class Stores {
     void check_stop() const { patience_.check_stop(); }
     /// For threads that ask a server on connections of their own.
     const Patience& patience() const { return patience_; }
-    std::int64_t errors() const { return errors_; }
+    ProgressReport& progress() { return progress_; }
 
   private:
     Connection& session();
 
     const CopyOptions& options_;
-    std::atomic<std::int64_t> errors_{0};
+    ProgressReport& progress_;
     Patience patience_;
     redis::Keyspace keyspace_;
     SourceReader reader_;

@@ -1,5 +1,7 @@
 #include "agentdb/value_scan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "redis/key_scan.h"
@@ -34,7 +36,8 @@ void read_values(Stores& stores, std::vector<std::string> keys,
 void scan_values(Stores& stores, const CopyOptions& options,
                  const std::function<void(std::vector<Source>&&)>& take) {
     auto scan = stores.redis([&](redis::Keyspace& keyspace) {
-        return redis::KeyScan(keyspace, "rl:", std::min(options.batch_size, kLargestPage));
+        return redis::KeyScan(keyspace, "rl:", std::min(options.batch_size, kLargestPage),
+                              stores.patience().limit);
     });
     std::vector<std::string> page, wanted;
     while (stores.redis([&](redis::Keyspace&) { return scan.next(page, call_deadline()); })) {
@@ -43,6 +46,12 @@ void scan_values(Stores& stores, const CopyOptions& options,
             const auto kind = kind_of_key(key);
             if (kind && options.includes(*kind)) wanted.push_back(std::move(key));
             if (wanted.size() >= options.batch_size) read_values(stores, std::exchange(wanted, {}), take);
+        }
+        if (const auto slots = scan.slots_on_the_move(); slots > 0) {
+            read_values(stores, std::exchange(wanted, {}), take);
+            stores.progress().waiting(fmt::format(
+                "waiting for {} of the Redis cluster, which {} on the move or without a master",
+                slots == 1 ? "one slot" : fmt::format("{} slots", slots), slots == 1 ? "is" : "are"));
         }
     }
     read_values(stores, std::exchange(wanted, {}), take);

@@ -8,7 +8,8 @@ namespace crossover::redis {
 
 namespace {
 
-constexpr int kMostFruitless = 10;
+/// One may take longer than anybody's patience.
+constexpr int kLeastFruitless = 5;
 
 std::bitset<kSlots> quiet_slots(const ClusterNode& node) {
     std::bitset<kSlots> slots;
@@ -32,8 +33,12 @@ std::string glob_of_prefix(std::string_view prefix) {
     return glob + '*';
 }
 
-KeyScan::KeyScan(Keyspace& keyspace, std::string_view prefix, std::size_t page)
-    : keyspace_(keyspace), pattern_(glob_of_prefix(prefix)), page_(std::to_string(page)) {}
+KeyScan::KeyScan(Keyspace& keyspace, std::string_view prefix, std::size_t page,
+                 std::chrono::milliseconds patience)
+    : keyspace_(keyspace),
+      pattern_(glob_of_prefix(prefix)),
+      page_(std::to_string(page)),
+      patience_(patience) {}
 
 bool KeyScan::next(std::vector<std::string>& keys, Deadline deadline) {
     keys.clear();
@@ -71,11 +76,14 @@ bool KeyScan::begin_round(Deadline deadline) {
         round_ = {0};
         return true;
     }
+    const auto now = std::chrono::steady_clock::now();
+    if (!round_begun_ && fruitless_ == 0) last_fruit_ = now;
     if (round_begun_) {
         if (seen_.count() > seen_before_) {
             fruitless_ = 0;
+            last_fruit_ = now;
             backoff_.reset();
-        } else if (++fruitless_ >= kMostFruitless) {
+        } else if (++fruitless_ >= kLeastFruitless && now - last_fruit_ >= patience_) {
             fruitless_ = 0;
             throw on_the_move();
         }
@@ -142,12 +150,18 @@ ClusterNode KeyScan::look(Deadline deadline) {
 Error KeyScan::on_the_move() const {
     std::size_t first = 0;
     while (seen_[first]) ++first;
-    return Error(
-        System::redis, ErrorKind::unavailable,
-        fmt::format("{} slots of the cluster of {} are on the move, or have no master (the first is {}), "
-                    "and their keys might be missed. Wait for resharding to end; if none is under way, "
-                    "run: redis-cli --cluster fix.",
-                    kSlots - seen_.count(), keyspace_.name(), first));
+    const auto missing = kSlots - seen_.count();
+    const auto what =
+        missing == 1 ? fmt::format("Slot {} of the cluster of {} is on the move, or has no master, and its",
+                                   first, keyspace_.name())
+                     : fmt::format(
+                           "{} slots of the cluster of {} are on the move, or have no master (the "
+                           "first is {}), and their",
+                           missing, keyspace_.name(), first);
+    return Error(System::redis, ErrorKind::not_ready,
+                 what +
+                     " keys might be missed. Wait for resharding to end; if none is under way, run: "
+                     "redis-cli --cluster fix.");
 }
 
 }  // namespace crossover::redis

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <bitset>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -27,16 +28,20 @@ std::string glob_of_prefix(std::string_view prefix);
 /// seen when its master, asked itself before and after its walk, owned it both times under the same
 /// configuration epoch and had no move of it open: then all of its keys were there all the while. What does
 /// not count is walked over again where it then is, and of that only keys of the slots still missing are
-/// shown; after a bounded number of rounds it gives up with `unavailable`. (A move that was begun and wholly
-/// taken back within one walk is not seen; Redis leaves no trace of that.)
+/// shown; when several rounds, and `patience`, have brought no slot, it gives up with `not_ready`. (A move
+/// that was begun and wholly taken back within one walk is not seen; Redis leaves no trace of that.)
 class KeyScan {
   public:
     /// `page` is about how many keys a server looks at in one call.
-    KeyScan(Keyspace& keyspace, std::string_view prefix, std::size_t page = 1'000);
+    KeyScan(Keyspace& keyspace, std::string_view prefix, std::size_t page = 1'000,
+            std::chrono::milliseconds patience = std::chrono::minutes(2));
 
-    /// Fills in the next keys, which may be none. False at the end. After an error that passes it may be
-    /// called again.
+    /// Fills in the next keys, which may be none. False at the end. After any error it may be called again.
     bool next(std::vector<std::string>& keys, Deadline deadline);
+
+    /// Slots for which it waits: the last walk over where they are brought none of them. 0 = it does not
+    /// wait.
+    std::size_t slots_on_the_move() const { return fruitless_ > 0 ? kSlots - seen_.count() : 0; }
 
   private:
     bool begin_walk(Deadline deadline);
@@ -50,12 +55,14 @@ class KeyScan {
     Keyspace& keyspace_;
     const std::string pattern_;
     const std::string page_;
+    const std::chrono::milliseconds patience_;
     std::bitset<kSlots> seen_;
     bool finished_ = false;
 
     std::vector<std::size_t> round_;  ///< nodes that are still to be walked over
     int fruitless_ = 0;               ///< rounds in a row that brought no slot
-    std::size_t seen_before_ = 0;     ///< slots, when the round began
+    std::chrono::steady_clock::time_point last_fruit_{};
+    std::size_t seen_before_ = 0;  ///< slots, when the round began
     bool round_begun_ = false;
     Backoff backoff_{std::chrono::milliseconds(50), std::chrono::milliseconds(1'000)};
 

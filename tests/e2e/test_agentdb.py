@@ -345,7 +345,7 @@ def answers(client):
         return False
 
 
-def test_a_redis_cluster(agentdb, redis_server):
+def test_a_redis_cluster(agentdb, redis_server, tmp_path):
     # A cluster's bus listens 10,000 ports above, which must exist.
     ports = [port for port in free_ports(60) if port < 55_000][:3]
     assert len(ports) == 3
@@ -368,6 +368,25 @@ def test_a_redis_cluster(agentdb, redis_server):
     assert agentdb.json("--verify", REDIS_URL=url)["equal"]
     cluster.delete("rl:experience:5")
     assert agentdb.json(REDIS_URL=url)["kinds"]["experiences"]["rows"] == 999
+
+    # A slot whose move somebody has begun and left: it is waited for, visibly, and the others are copied meanwhile.
+    cluster.flushall()
+    agentdb.sql("TRUNCATE rl_experiences, agent_metadata")
+    for n in range(1_000):
+        cluster.set(f"rl:experience:{n}", json.dumps(experience(reward=n)))
+    here, there = redis.Redis(port=ports[0]), redis.Redis(port=ports[1])
+    there.execute_command("CLUSTER SETSLOT", 0, "IMPORTING", here.execute_command("CLUSTER MYID"))
+    here.execute_command("CLUSTER SETSLOT", 0, "MIGRATING", there.execute_command("CLUSTER MYID"))
+    with open(tmp_path / "stderr.log", "w+") as log:
+        run = subprocess.Popen(agentdb.command("--output", "json"), env={**agentdb.env, "REDIS_URL": url},
+                               stdout=subprocess.PIPE, stderr=log, text=True)
+        wait_for(lambda: "waiting for one slot of the Redis cluster" in (tmp_path / "stderr.log").read_text())
+        wait_for(lambda: agentdb.counts() >= 900)
+        assert run.poll() is None
+        for server in (here, there):
+            server.execute_command("CLUSTER SETSLOT", 0, "STABLE")
+        out, _ = run.communicate(timeout=60)
+    assert run.returncode == 0 and json.loads(out)["kinds"]["experiences"]["rows"] == 1_000
 
 
 def test_tls_and_a_user_of_few_rights(agentdb, redis_server, tmp_path):

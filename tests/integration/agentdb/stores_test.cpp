@@ -22,7 +22,8 @@ TEST(Stores, AValueIsReadOnceThoughTheConnectionIsLostMidway) {
 
     CopyOptions options;
     options.redis = server.address();
-    Stores stores(options, {});
+    ProgressReport progress({});
+    Stores stores(options, {}, progress);
     std::vector<std::string> read;
     stores.read(keys, [&](Source&& source) {
         read.push_back(source.key);
@@ -31,7 +32,7 @@ TEST(Stores, AValueIsReadOnceThoughTheConnectionIsLostMidway) {
         kill.add({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
         ASSERT_EQ(admin.run(kill, call_deadline()).front().integer, 1);
     });
-    EXPECT_EQ(stores.errors(), 1);
+    EXPECT_EQ(progress.errors(), 1);
     std::sort(keys.begin(), keys.end());
     std::sort(read.begin(), read.end());
     EXPECT_EQ(read, keys);
@@ -41,7 +42,8 @@ TEST(Stores, WhatTheSinkThrowsEndsTheReadThoughItWouldPassElsewhere) {
     redis::test::Server server;
     CopyOptions options;
     options.redis = server.address();
-    Stores stores(options, {});
+    ProgressReport progress({});
+    Stores stores(options, {}, progress);
     const std::vector<std::string> keys = {"rl:policy:1", "rl:policy:2"};
     int called = 0;
     EXPECT_THROW(stores.read(keys,
@@ -51,7 +53,7 @@ TEST(Stores, WhatTheSinkThrowsEndsTheReadThoughItWouldPassElsewhere) {
                              }),
                  Error);
     EXPECT_EQ(called, 1);
-    EXPECT_EQ(stores.errors(), 0);
+    EXPECT_EQ(progress.errors(), 0);
 }
 
 TEST(Stores, WhatDoesNotPassIsThrownAtOnceAndASessionIsPreparedBeforeItIsUsed) {
@@ -59,7 +61,8 @@ TEST(Stores, WhatDoesNotPassIsThrownAtOnceAndASessionIsPreparedBeforeItIsUsed) {
     CopyOptions options;
     options.redis = server.address();
     options.postgres_url = std::getenv("DATABASE_URL");
-    Stores stores(options, {});
+    ProgressReport progress({});
+    Stores stores(options, {}, progress);
     int prepared = 0;
     stores.at_session_open([&](Connection&) {
         if (++prepared == 1) throw Error(System::postgres, ErrorKind::conflict, "not now");
@@ -71,7 +74,7 @@ TEST(Stores, WhatDoesNotPassIsThrownAtOnceAndASessionIsPreparedBeforeItIsUsed) {
     EXPECT_EQ(stores.postgres(one), "1");
     EXPECT_EQ(stores.postgres(one), "1");
     EXPECT_EQ(prepared, 2);
-    EXPECT_EQ(stores.errors(), 0);
+    EXPECT_EQ(progress.errors(), 0);
 }
 
 }  // namespace

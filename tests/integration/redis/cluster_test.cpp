@@ -207,14 +207,15 @@ TEST_F(RedisCluster, AMoveThatIsNeverFinishedIsSaid) {
     const auto slot = key_slot("tag");
     const int from = cluster().owner(slot), to = (from + 1) % 3;
     cluster().begin_move(slot, from, to);
-    KeyScan scan(keyspace, "");
+    KeyScan scan(keyspace, "", 1'000, 1s);
     std::vector<std::string> page;
     const auto error = error_of([&] {
         while (scan.next(page, soon())) {
         }
     });
-    EXPECT_EQ(error.kind(), ErrorKind::unavailable);
-    EXPECT_THAT(error.what(), HasSubstr("the first is " + std::to_string(slot)));
+    EXPECT_EQ(error.kind(), ErrorKind::not_ready);
+    EXPECT_EQ(scan.slots_on_the_move(), 0u);
+    EXPECT_THAT(error.what(), HasSubstr("Slot " + std::to_string(slot) + " of the cluster of "));
     for (const int node : {from, to})
         cluster().admin(node).call({"CLUSTER", "SETSLOT", std::to_string(slot), "STABLE"});
     while (scan.next(page, soon())) {
