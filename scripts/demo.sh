@@ -68,7 +68,8 @@ write_modes() { printf 'storage: {mode: %s}\nagentdb: {mode: %s}\n' "$storage" "
 start_engine() {
   write_modes
   printf '%s$ build/release/bin/recommendation-engine --config %s%s\n' "$bold" "$config" "$plain"
-  build/release/bin/recommendation-engine --config "$config" --listen 127.0.0.1:0 --shadow-share 0.5 2>"$engine_log" &
+  : >"$engine_log" # an earlier run's says where that one listened
+  build/release/bin/recommendation-engine --config "$config" --listen 127.0.0.1:0 --shadow-share 0.5 2>>"$engine_log" &
   engine=$!
   until address=$(sed -n 's/.*event=listening.* address=\([^ ]*\).*/\1/p' "$engine_log") && [[ -n $address ]]; do
     kill -0 "$engine" 2>/dev/null || die "the engine ended: $(tail -n 3 "$engine_log")"
