@@ -36,14 +36,16 @@ class Engine:
         self.start()
 
     def start(self):
+        before = self.times_listening()
         with open(self.log_path, "a") as log:
             self.process = subprocess.Popen(self.command, env=self.environment, stderr=log, stdout=subprocess.DEVNULL)
-        found = len(re.findall(r"event=listening", self.log()))
-        wait_for(lambda: self.process.poll() is not None or len(re.findall(r"event=listening", self.log())) > found
-                 or (found == 0 and "event=listening" in self.log()))
+        wait_for(lambda: self.process.poll() is not None or self.times_listening() > before)
         assert self.process.poll() is None, self.log()
         self.address = re.findall(r"event=listening.* address=(\S+)", self.log())[-1]
         self.local = threading.local()
+
+    def times_listening(self):
+        return self.log().count("event=listening")
 
     def log(self):
         return self.log_path.read_text() if self.log_path.exists() else ""
