@@ -18,12 +18,11 @@ void ProgressReport::begin(std::string phase, std::int64_t expected) {
     const std::lock_guard lock(mutex_);
     phase_ = std::move(phase);
     waiting_ = false;
-    CopyProgress next;
-    next.expected = expected;
-    next.quarantined = now_.quarantined;
-    next.errors = now_.errors;
-    next.state = phase_;
-    now_ = std::move(next);
+    now_.done = 0;
+    now_.expected = expected;
+    now_.items_per_second = 0;
+    now_.eta_seconds.reset();
+    now_.state = phase_;
     begun_ = Clock::now();
     show();
 }

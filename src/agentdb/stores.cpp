@@ -44,14 +44,17 @@ void Stores::read(std::span<const std::string> keys, const std::function<void(So
             throw SinkFailure{std::current_exception()};
         }
     };
+    bool resumed = false;
     const auto read_to_the_end = [&] {
         try {
             reader_.read(left, take);
+            if (resumed) patience_.on_waited();
             return true;
         } catch (const Error& error) {
             // An attempt that brought some was a success as far as it went: patience begins anew.
             if (!error.retryable() || taken.empty()) throw;
             patience_.on_wait(error);
+            resumed = true;
         }
         std::sort(taken.begin(), taken.end());
         std::erase_if(left, [&](const std::string& key) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/text.h"
 #include "redis/key_scan.h"
 
 namespace crossover::agentdb {
@@ -51,7 +52,8 @@ void scan_values(Stores& stores, const CopyOptions& options,
             read_values(stores, std::exchange(wanted, {}), take);
             stores.progress().waiting(fmt::format(
                 "waiting for {} of the Redis cluster, which {} on the move or without a master",
-                slots == 1 ? "one slot" : fmt::format("{} slots", slots), slots == 1 ? "is" : "are"));
+                slots == 1 ? "one slot" : with_separators(static_cast<std::int64_t>(slots)) + " slots",
+                slots == 1 ? "is" : "are"));
         }
     }
     read_values(stores, std::exchange(wanted, {}), take);

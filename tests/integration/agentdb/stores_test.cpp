@@ -22,7 +22,9 @@ TEST(Stores, AValueIsReadOnceThoughTheConnectionIsLostMidway) {
 
     CopyOptions options;
     options.redis = server.address();
-    ProgressReport progress({});
+    std::vector<std::string> states;
+    ProgressReport progress([&](const CopyProgress& now) { states.push_back(now.state); });
+    progress.begin("reading");
     Stores stores(options, {}, progress);
     std::vector<std::string> read;
     stores.read(keys, [&](Source&& source) {
@@ -33,6 +35,9 @@ TEST(Stores, AValueIsReadOnceThoughTheConnectionIsLostMidway) {
         ASSERT_EQ(admin.run(kill, call_deadline()).front().integer, 1);
     });
     EXPECT_EQ(progress.errors(), 1);
+    ASSERT_EQ(states.size(), 3u);
+    EXPECT_TRUE(states[1].starts_with("waiting for Redis: ")) << states[1];
+    EXPECT_EQ(states[2], "reading") << "the wait is over";
     std::sort(keys.begin(), keys.end());
     std::sort(read.begin(), read.end());
     EXPECT_EQ(read, keys);
