@@ -71,6 +71,7 @@ std::string target_address(const Settings& settings) {
 
 sync::MediaMapping make_mapping(const Settings& settings) {
     sync::MediaMapping mapping;
+    mapping.collection = settings.collection;
     mapping.label = settings.label;
     mapping.id_property = settings.id_property;
     mapping.embedding_property = settings.embedding_property;

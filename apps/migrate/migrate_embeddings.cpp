@@ -91,7 +91,6 @@ class MigrateEmbeddings : public Command {
         options.target_address = target_address(settings);
         options.database = settings.neo4j_database;
         options.mapping = make_mapping(settings);
-        options.collection = settings.collection;
         options.index.metric = embeddings::to_milvus(options.mapping.metric);
         options.index.m = static_cast<int>(settings.hnsw_m);
         options.index.ef_construction = static_cast<int>(settings.ef_construction);

@@ -198,7 +198,6 @@ class Validate : public Command {
         options.target_address = target_address(settings);
         options.database = settings.neo4j_database;
         options.mapping = make_mapping(settings);
-        options.collection = settings.collection;
         options.full_scan = full_scan_;
         options.fix_inconsistencies = fix_;
         if (!id_.empty()) options.id = id_;

@@ -186,7 +186,6 @@ sync::MediaMapping read_mapping(bolt::Driver& driver, milvus::Client* client, co
 engine::EngineConfig engine_config(const Settings& settings, sync::MediaMapping mapping) {
     engine::EngineConfig config;
     config.database = settings.neo4j_database;
-    config.collection = settings.collection;
     config.index = {embeddings::to_milvus(mapping.metric), static_cast<int>(settings.hnsw_m),
                     static_cast<int>(settings.ef_construction)};
     config.mapping = std::move(mapping);

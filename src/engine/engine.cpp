@@ -72,7 +72,7 @@ struct Engine::State {
                                    [this](std::int64_t keys) { metrics.agentdb_owed(keys); },
                                    [this](learning::Mode mode) { metrics.agentdb_mode(mode); }});
         }
-        if (client != nullptr) target = std::make_unique<Target>(*client, config.collection, config.mapping);
+        if (client != nullptr) target = std::make_unique<Target>(*client, config.mapping.collection, config.mapping);
     }
 
     EngineConfig config;

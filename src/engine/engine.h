@@ -22,7 +22,6 @@ namespace crossover::engine {
 
 struct EngineConfig {
     std::string database;
-    std::string collection;  ///< alias
     sync::MediaMapping mapping;
     milvus::IndexSpec index;
     StorageMode mode = StorageMode::neo4j_only;

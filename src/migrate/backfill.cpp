@@ -93,6 +93,7 @@ class Backfill {
     void look_at_the_data(const sync::MediaMapping* known) {
         say("looking at the data");
         mapping_ = known != nullptr ? *known : options_.mapping;
+        mapping_.collection = options_.mapping.collection;
         if (known == nullptr) neo4j::infer_mapping(driver_, options_.database, mapping_);
         const auto support = neo4j::inspect_id_support(driver_, options_.database, mapping_);
         if (!support.ordered) {
@@ -109,7 +110,7 @@ class Backfill {
                         fmt::format("No {} in {} has the property {} any more. Neo4j is the source of truth: "
                                     "going on would empty {}. If that is meant, drop the collection instead.",
                                     mapping_.label, options_.source_address, mapping_.embedding_property,
-                                    options_.collection));
+                                    mapping_.collection));
         }
     }
 
@@ -141,15 +142,14 @@ class Backfill {
         const auto found = read_checkpoint(options_.checkpoint_file);
         const bool same_mapping = found && completes(found->mapping, options_.mapping);
         look_at_the_data(same_mapping ? &found->mapping : nullptr);
-        const Job job{options_.source_address, options_.target_address, options_.database,
-                      options_.collection, mapping_};
+        const Job job{options_.source_address, options_.target_address, options_.database, mapping_};
         if (found && found->job != hash_of(job)) {
             throw Error(System::file, ErrorKind::conflict,
                         fmt::format("{} belongs to another job: {}. Name another file with "
                                     "--checkpoint-file, or remove it if that job is not to be resumed.",
                                     options_.checkpoint_file, found->description));
         }
-        collection_.emplace(embeddings::Collection::open_or_create(client_, options_.collection, mapping_,
+        collection_.emplace(embeddings::Collection::open_or_create(client_, mapping_.collection, mapping_,
                                                                    Deadline::after(60s)));
         result_.collection = collection_->name();
         if (found && found->collection_id != collection_->id()) {
@@ -243,7 +243,7 @@ class Backfill {
 
     void migrate() {
         lease_ = neo4j::Lease::acquire(
-            driver_, options_.database, lease_name(options_.collection), sync::WriteTiming{}.timeout,
+            driver_, options_.database, lease_name(mapping_.collection), sync::WriteTiming{}.timeout,
             [this](const std::string& what) { say(what); }, stop_);
         const std::int64_t epoch = pass_barrier("now");
         if (!any_replica_) {

@@ -17,7 +17,6 @@ struct BackfillOptions {
     std::string target_address;  ///< likewise: "http://host:port/database"
     std::string database;        ///< of Neo4j
     sync::MediaMapping mapping;  ///< properties by name; types, id kind and a dimension of 0 are inferred
-    std::string collection = "media_embeddings";
     milvus::IndexSpec index;
     std::size_t batch_size = 1000;
     int concurrency = 10;         ///< upserts in flight, at most

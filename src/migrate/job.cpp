@@ -14,7 +14,7 @@ std::string hash_of(const Job& job) {
     nlohmann::json parts{{"source", job.source_address},
                          {"target", job.target_address},
                          {"database", job.database},
-                         {"collection", job.collection},
+                         {"collection", job.mapping.collection},
                          {"label", mapping.label},
                          {"id", mapping.id_property},
                          {"embedding", mapping.embedding_property},
@@ -34,7 +34,7 @@ std::string hash_of(const Job& job) {
 }
 
 std::string describe(const Job& job) {
-    return fmt::format("{} in {} → {} in {}", job.mapping.label, job.source_address, job.collection,
+    return fmt::format("{} in {} → {} in {}", job.mapping.label, job.source_address, job.mapping.collection,
                        job.target_address);
 }
 

@@ -11,7 +11,6 @@ struct Job {
     std::string source_address;  ///< "bolt://host:port/database"
     std::string target_address;  ///< "http://host:port/database"
     std::string database;        ///< of Neo4j
-    std::string collection;      ///< the alias
     sync::MediaMapping mapping;  ///< completed
 };
 

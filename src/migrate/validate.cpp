@@ -113,11 +113,11 @@ struct Repairs {
     Repairs(bolt::Driver& source, milvus::Client& client, const ValidateOptions& options,
             const sync::MediaMapping& mapping, neo4j::MediaStore& media, embeddings::Collection& collection,
             const std::function<void(const std::string&)>& say, const std::stop_token& stop)
-        : lease(neo4j::Lease::acquire(source, options.database, lease_name(options.collection),
+        : lease(neo4j::Lease::acquire(source, options.database, lease_name(options.mapping.collection),
                                       sync::WriteTiming{}.timeout, say, stop)),
           check(mapping, media.ordered(), *lease),
           outage([&client, &options](Deadline deadline) {
-              client.has_collection(options.collection, deadline);
+              client.has_collection(options.mapping.collection, deadline);
           }),
           fixer({media, collection, *lease, check, outage,
                  [say](const Error& error) { say(fmt::format("waiting: {}", error.what())); }},
@@ -137,7 +137,7 @@ ValidateReport run_validate(bolt::Driver& source, milvus::Client& target, const 
                             const std::function<void(const ValidateProgress&)>& on_progress,
                             std::stop_token stop) {
     sync::MediaMapping mapping = options.mapping;
-    auto collection = open_collection(target, options.collection, mapping);
+    auto collection = open_collection(target, options.mapping.collection, mapping);
     const std::optional<ItemId> single =
         options.id ? std::optional(parse_id(*options.id, mapping.id_kind)) : std::nullopt;
     const auto support = neo4j::inspect_id_support(source, options.database, mapping);

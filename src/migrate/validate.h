@@ -31,7 +31,6 @@ struct ValidateOptions {
     std::string database;        ///< of Neo4j
     /// Properties by name; their types, the id kind and a dimension of 0 are those of the collection.
     sync::MediaMapping mapping;
-    std::string collection = "media_embeddings";  ///< the alias
     bool full_scan = false;                       ///< everything, both ways; otherwise a random sample
     std::size_t sample_size = 1000;               ///< ids drawn from each side
     std::optional<std::uint64_t> seed;            ///< of the sample; drawn and reported where empty

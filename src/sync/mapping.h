@@ -25,6 +25,8 @@ enum class Metric { cosine, inner_product, l2 };
 
 /// Which nodes and properties of Neo4j become which rows of Milvus. Fixed for a job.
 struct MediaMapping {
+    /// The alias of the collection. Whatever Crossover keeps in Neo4j for these rows carries it.
+    std::string collection = "media_embeddings";
     std::string label = "MediaContent";
     std::string id_property = "id";
     std::string embedding_property = "embedding";

@@ -35,7 +35,7 @@ class CopyTest : public ::testing::Test {
         options.database = "neo4j";
         options.mapping.label = label;
         options.mapping.properties = {{"title", {}}, {"year", {}}};
-        options.collection = "copy_" + label;
+        options.mapping.collection = "copy_" + label;
         options.batch_size = 50;
         options.checkpoint_file = folder.file("checkpoint.json");
         options.quarantine_file = folder.file("quarantine.ndjson");
@@ -48,8 +48,8 @@ class CopyTest : public ::testing::Test {
     }
     ~CopyTest() override {
         cypher("MATCH (m:" + label + ") DELETE m");
-        if (const auto name = client.describe_alias(options.collection, soon())) {
-            client.drop_alias(options.collection, soon());
+        if (const auto name = client.describe_alias(options.mapping.collection, soon())) {
+            client.drop_alias(options.mapping.collection, soon());
             client.drop_collection(*name, soon());
         }
     }
@@ -67,7 +67,6 @@ class CopyTest : public ::testing::Test {
         how.target_address = options.target_address;
         how.database = options.database;
         how.mapping = options.mapping;
-        how.collection = options.collection;
         how.full_scan = true;
         how.settle = 200ms;
         return run_validate(driver, client, how, [](const ValidateProgress&) {}, {});
