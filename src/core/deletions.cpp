@@ -1,0 +1,22 @@
+#include "core/deletions.h"
+
+#include <fmt/format.h>
+
+#include "core/text.h"
+
+namespace crossover {
+
+bool needs_permission_to_delete(std::int64_t rows, std::int64_t found) noexcept {
+    return rows > 100 && rows > found / 10;
+}
+
+Error deletion_refused(System system, std::int64_t rows, std::int64_t found, std::string_view where,
+                       std::string_view gone) {
+    return Error(
+        system, ErrorKind::not_ready,
+        fmt::format("{}: {} of {} rows would be deleted, since {}; none of them was. Is this the right "
+                    "source? If they are to go, run again with --allow-deletes.",
+                    where, with_separators(rows), with_separators(found), gone));
+}
+
+}  // namespace crossover
