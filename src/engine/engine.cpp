@@ -53,7 +53,12 @@ struct Engine::State {
           log(driver, config.database, config.mapping),
           writer(driver, config.database, config.mapping, replica),
           source(driver, config.database, config.mapping, true),
-          neo4j_searcher(driver, config.database, config.mapping),
+          neo4j_searcher(driver, config.database, config.mapping,
+                         [this](std::int64_t items) {
+                             metrics.left_out(items);
+                             log_event(LogLevel::warning, "exact_search",
+                                       {{"left_out", items}, {"label", config.mapping.label}});
+                         }),
           graph(driver, config.database, config.mapping) {
         log.prepare();
         if (config.redis) {
@@ -72,7 +77,8 @@ struct Engine::State {
                                    [this](std::int64_t keys) { metrics.agentdb_owed(keys); },
                                    [this](learning::Mode mode) { metrics.agentdb_mode(mode); }});
         }
-        if (client != nullptr) target = std::make_unique<Target>(*client, config.mapping.collection, config.mapping);
+        if (client != nullptr)
+            target = std::make_unique<Target>(*client, config.mapping.collection, config.mapping);
     }
 
     EngineConfig config;

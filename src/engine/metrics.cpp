@@ -41,6 +41,10 @@ struct Metrics::State {
     Counter& fallbacks = family(prometheus::BuildCounter(), registry, "crossover_search_fallback_total",
                                 "Searches that Milvus did not answer and Neo4j did.")
                              .Add({});
+    Gauge& left_out =
+        family(prometheus::BuildGauge(), registry, "crossover_search_left_out",
+               "Items that Neo4j's exact searches leave out, because their embedding can't be compared.")
+            .Add({});
     Family<Counter>& dual_writes = family(
         prometheus::BuildCounter(), registry, "crossover_dual_write_total",
         "Changes brought to Milvus right after their commit, by result; the reconciler brings the others.");
@@ -109,6 +113,10 @@ void Metrics::search(std::string_view store, Duration took) {
 
 void Metrics::search_fallback() {
     state_->fallbacks.Increment();
+}
+
+void Metrics::left_out(std::int64_t items) {
+    state_->left_out.Set(static_cast<double>(items));
 }
 
 void Metrics::dual_write(std::string_view result, std::int64_t entries) {

@@ -24,6 +24,8 @@ class Metrics {
     void http_request(std::string_view route, std::string_view method, unsigned status, Duration took);
     void search(std::string_view store, Duration took);
     void search_fallback();
+    /// Items that Neo4j's exact searches leave out.
+    void left_out(std::int64_t items);
     /// "success", "failure", "deferred" (left to the reconciler without trying), "moved" (changed again
     /// meanwhile).
     void dual_write(std::string_view result, std::int64_t entries);

@@ -18,6 +18,13 @@ namespace {
 
 constexpr std::size_t kMostCandidates = 10'000;
 
+/// How long a label that had a bad embedding is searched with a look at each one before it is compared.
+constexpr auto kWary = 60s;
+
+// What Neo4j's functions say of an embedding that they can't compare, and with it of the whole statement.
+constexpr const char* kNoVector = "Neo.ClientError.Statement.ArgumentError";
+constexpr const char* kNoList = "Neo.ClientError.Statement.TypeError";
+
 std::string_view operator_of(search::Comparison comparison) {
     using search::Comparison;
     switch (comparison) {
@@ -68,9 +75,33 @@ bolt::Parameters parameters_of(const search::Query& query) {
     return parameters.add("k", static_cast<std::int64_t>(query.k));
 }
 
+std::string embedding_of(const sync::MediaMapping& mapping) {
+    return "m." + quote_name(mapping.embedding_property);
+}
+
+/// True for lists of numbers.
+std::string is_list(const sync::MediaMapping& mapping) {
+    return fmt::format(
+        "({0} IS :: LIST<FLOAT NOT NULL> NOT NULL OR {0} IS :: LIST<INTEGER NOT NULL> NOT NULL)",
+        embedding_of(mapping));
+}
+
+/// True for lists of numbers that a row of Milvus could have: finite as float32 and, under COSINE, of a
+/// length that float32 can hold. Costs about as much as comparing, for each element is looked at.
+std::string is_sound(const sync::MediaMapping& mapping) {
+    const auto embedding = embedding_of(mapping);
+    if (mapping.metric == sync::Metric::cosine) {
+        return fmt::format(
+            "1.1754943508222875e-38 <= reduce(sum = 0.0, x IN {} | sum + 1.0 * x * x) <= "
+            "3.4028234663852886e38",
+            embedding);
+    }
+    return fmt::format("all(x IN {} WHERE -3.4028235677973366e38 < x < 3.4028235677973366e38)", embedding);
+}
+
 /// An expression that is larger the nearer m is, of Neo4j's own scale.
 std::string nearness(const sync::MediaMapping& mapping) {
-    const auto embedding = "m." + quote_name(mapping.embedding_property);
+    const auto embedding = embedding_of(mapping);
     switch (mapping.metric) {
         case sync::Metric::cosine:
             return fmt::format("vector.similarity.cosine({}, $vector)", embedding);
@@ -81,6 +112,13 @@ std::string nearness(const sync::MediaMapping& mapping) {
                                mapping.dimension, embedding);
     }
     return {};
+}
+
+/// The same, and null where m can't be compared. CASE goes from branch to branch; WHERE promises no order.
+std::string wary_nearness(const sync::MediaMapping& mapping) {
+    return fmt::format("CASE WHEN NOT {} THEN null WHEN size({}) <> {} THEN null WHEN {} THEN {} END",
+                       is_list(mapping), embedding_of(mapping), mapping.dimension, is_sound(mapping),
+                       nearness(mapping));
 }
 
 /// Neo4j's scale, in Milvus's terms: it has (1 + cosine) / 2 and 1 / (1 + squared distance).
@@ -104,8 +142,12 @@ std::string returned(const sync::MediaMapping& mapping) {
 
 }  // namespace
 
-Neo4jSearcher::Neo4jSearcher(bolt::Driver& driver, std::string database, const sync::MediaMapping& mapping)
-    : driver_(driver), database_(std::move(database)), mapping_(mapping) {}
+Neo4jSearcher::Neo4jSearcher(bolt::Driver& driver, std::string database, const sync::MediaMapping& mapping,
+                             std::function<void(std::int64_t)> on_left_out)
+    : driver_(driver),
+      database_(std::move(database)),
+      mapping_(mapping),
+      on_left_out_(std::move(on_left_out)) {}
 
 std::vector<search::Neighbour> Neo4jSearcher::nearest(const search::Query& query, Deadline deadline) {
     if (const auto index = index_name(deadline); !index.empty()) {
@@ -126,28 +168,45 @@ std::vector<search::Neighbour> Neo4jSearcher::nearest_by_index(const std::string
     const auto condition = condition_of(query.filter);
     const std::size_t candidates =
         query.filter.empty() ? query.k : std::min(kMostCandidates, 10 * query.k + 100);
-    return run(
-        fmt::format("CALL db.index.vector.queryNodes($index, $candidates, $vector) YIELD node AS m, score "
-                    "{} RETURN {} ORDER BY score DESC LIMIT $k",
-                    condition.empty() ? "" : "WHERE " + condition, returned(mapping_)),
-        query, candidates, index, deadline);
+    return run(fmt::format(
+                   "CALL db.index.vector.queryNodes($index, $candidates, $vector) YIELD node AS m, score "
+                   "{} RETURN {} ORDER BY score DESC LIMIT $k",
+                   condition.empty() ? "" : "WHERE " + condition, returned(mapping_)),
+               query, candidates, index, deadline)
+        .neighbours;
 }
 
+/// One bad embedding fails a statement that compares it, and looking at each one first doubles the time. So
+/// labels are taken for sound until one is found not to be.
 std::vector<search::Neighbour> Neo4jSearcher::nearest_of_all(const search::Query& query, Deadline deadline) {
     const auto condition = condition_of(query.filter);
-    const auto embedding = "m." + quote_name(mapping_.embedding_property);
-    return run(
-        fmt::format("MATCH (m:{}) WHERE {} IS :: LIST<FLOAT NOT NULL> NOT NULL AND size({}) = {}{} "
-                    "WITH m, {} AS score WHERE score IS NOT NULL "
-                    "RETURN {} ORDER BY score DESC LIMIT $k",
-                    quote_name(mapping_.label), embedding, embedding, mapping_.dimension,
-                    condition.empty() ? "" : " AND " + condition, nearness(mapping_), returned(mapping_)),
-        query, 0, {}, deadline);
+    const auto match =
+        fmt::format("MATCH (m:{}) WHERE {}{}", quote_name(mapping_.label),
+                    condition.empty() ? "" : condition + " AND ", embedding_of(mapping_) + " IS NOT NULL");
+    if (!is_wary()) {
+        try {
+            auto found = run(
+                fmt::format("{} AND {} AND size({}) = {} WITH m, {} AS score ORDER BY score DESC LIMIT $k "
+                            "RETURN {}, {}",
+                            match, is_list(mapping_), embedding_of(mapping_), mapping_.dimension,
+                            nearness(mapping_), returned(mapping_), is_sound(mapping_)),
+                query, 0, {}, deadline, true);
+            if (found.all_sound) return std::move(found.neighbours);
+        } catch (const Error& error) {
+            if (error.native_code() != kNoVector && error.native_code() != kNoList) throw;
+        }
+    }
+    auto found = run(fmt::format("{} WITH m, {} AS score WHERE score IS NOT NULL "
+                                 "RETURN {} ORDER BY score DESC LIMIT $k",
+                                 match, wary_nearness(mapping_), returned(mapping_)),
+                     query, 0, {}, deadline);
+    count_left_out(deadline);
+    return std::move(found.neighbours);
 }
 
-std::vector<search::Neighbour> Neo4jSearcher::run(const std::string& text, const search::Query& query,
-                                                  std::size_t candidates, const std::string& index,
-                                                  Deadline deadline) {
+Neo4jSearcher::Found Neo4jSearcher::run(const std::string& text, const search::Query& query,
+                                        std::size_t candidates, const std::string& index, Deadline deadline,
+                                        bool with_soundness) {
     auto parameters = parameters_of(query);
     if (!index.empty()) {
         parameters.add("index", index).add("candidates", static_cast<std::int64_t>(candidates));
@@ -155,17 +214,46 @@ std::vector<search::Neighbour> Neo4jSearcher::run(const std::string& text, const
     auto session = read_session(driver_, database_, deadline);
     auto result =
         session.run(text, parameters, {.deadline = deadline, .server_timeout = deadline.remaining()});
-    std::vector<search::Neighbour> neighbours;
+    Found found;
     while (const auto row = result.next()) {
+        auto end = row->end();
+        if (with_soundness) found.all_sound = found.all_sound && *--end == bolt::Value(true);
         auto id = to_item_id(row->at(0));
         if (!id) continue;  // of the other kind: no row of Milvus either
         search::Neighbour neighbour{*std::move(id), to_score(number_of(row->at(1)), mapping_.metric)};
-        for (auto value = row->begin() + 2; value != row->end(); ++value) {
+        for (auto value = row->begin() + 2; value != end; ++value) {
             neighbour.properties.push_back(to_scalar(*value));
         }
-        neighbours.push_back(std::move(neighbour));
+        found.neighbours.push_back(std::move(neighbour));
     }
-    return neighbours;
+    return found;
+}
+
+bool Neo4jSearcher::is_wary() {
+    const std::lock_guard lock(mutex_);
+    return wary_ && !wary_until_.passed();
+}
+
+void Neo4jSearcher::count_left_out(Deadline deadline) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (wary_ && !wary_until_.passed()) return;
+        wary_ = true;
+        wary_until_ = Deadline::after(kWary);
+    }
+    try {
+        auto session = read_session(driver_, database_, deadline);
+        auto result =
+            session.run(fmt::format("MATCH (m:{}) WHERE {} IS NOT NULL RETURN count(CASE WHEN NOT {} THEN 1 "
+                                    "WHEN size({}) <> {} THEN 1 WHEN NOT {} THEN 1 END)",
+                                    quote_name(mapping_.label), embedding_of(mapping_), is_list(mapping_),
+                                    embedding_of(mapping_), mapping_.dimension, is_sound(mapping_)),
+                        {}, {.deadline = deadline, .server_timeout = deadline.remaining()});
+        const auto items = integer_of(result.single().at(0));
+        if (on_left_out_) on_left_out_(items);
+    } catch (const Error&) {
+        // There is an answer; the number comes with one of the next.
+    }
 }
 
 std::string Neo4jSearcher::index_name(Deadline deadline) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -16,10 +18,16 @@ namespace crossover::neo4j {
 ///
 /// A filtered search over the index asks for more than k and keeps what passes; where that is too few, it
 /// compares with every item that passes.
+///
+/// An embedding that can be no row of Milvus (no list of so many numbers, not finite as float32, under COSINE
+/// without a direction) is left out.
 class Neo4jSearcher : public search::Searcher {
   public:
-    /// The driver must outlive the searcher.
-    Neo4jSearcher(bolt::Driver& driver, std::string database, const sync::MediaMapping& mapping);
+    /// The driver must outlive the searcher. `on_left_out` hears how many embeddings of the label comparing
+    /// leaves out: once a minute at most, and only while it meets one that Neo4j can't compare. It may be
+    /// called by several threads.
+    Neo4jSearcher(bolt::Driver& driver, std::string database, const sync::MediaMapping& mapping,
+                  std::function<void(std::int64_t)> on_left_out = {});
 
     std::vector<search::Neighbour> nearest(const search::Query& query, Deadline deadline) override;
     /// The index that searches use, looked for at most once a minute; empty where there is none.
@@ -29,15 +37,25 @@ class Neo4jSearcher : public search::Searcher {
     std::vector<search::Neighbour> nearest_by_index(const std::string& index, const search::Query& query,
                                                     Deadline deadline);
     std::vector<search::Neighbour> nearest_of_all(const search::Query& query, Deadline deadline);
-    std::vector<search::Neighbour> run(const std::string& text, const search::Query& query,
-                                       std::size_t candidates, const std::string& index, Deadline deadline);
+    struct Found {
+        std::vector<search::Neighbour> neighbours;
+        bool all_sound = true;
+    };
+    /// `with_soundness`: the last column says whether the row's embedding could be Milvus's.
+    Found run(const std::string& text, const search::Query& query, std::size_t candidates,
+              const std::string& index, Deadline deadline, bool with_soundness = false);
+    bool is_wary();
+    void count_left_out(Deadline deadline);
     std::string look_again(Deadline deadline);
     std::string find_index(Deadline deadline);
 
     bolt::Driver& driver_;
     const std::string database_;
     const sync::MediaMapping mapping_;
+    const std::function<void(std::int64_t)> on_left_out_;
     std::mutex mutex_;
+    bool wary_ = false;
+    Deadline wary_until_ = Deadline::at({});
     Deadline look_again_ = Deadline::at({});
     std::optional<std::string> index_;
 };

@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <random>
 
 #include "integration/bolt/server.h"
@@ -106,6 +108,57 @@ TEST_P(SearcherTest, UsesTheVectorIndexOfTheMetric) {
     const search::Filter late = {{"year", Comparison::greater_or_equal, {std::int64_t{2045}}}};
     expect_nearest(searcher.nearest({wanted, 5, late}, Deadline::after(30s)), wanted, 5, 2045);
     cypher("DROP INDEX v_" + mapping.label);
+}
+
+TEST_P(SearcherTest, LeavesOutAndCountsWhatCanBeNoRowOfMilvus) {
+    std::vector<std::int64_t> left_out;
+    Neo4jSearcher searcher(driver, "neo4j", mapping, [&](std::int64_t items) { left_out.push_back(items); });
+    expect_nearest(searcher.nearest({wanted, 60, {}}, Deadline::after(30s)), wanted, 60);
+    EXPECT_EQ(left_out, std::vector<std::int64_t>{});  // nothing in the way yet
+
+    const bool cosine = mapping.metric == sync::Metric::cosine;
+    const auto add = [&](const std::string& id, bolt::List embedding) {
+        cypher("CREATE (:" + mapping.label + " {id: $id, title: 't', year: 2040, embedding: $embedding})",
+               {{"id", id}, {"embedding", std::move(embedding)}});
+    };
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    add("nan", {std::nan(""), 1.0, 1.0, 1.0});
+    add("infinite", {1.0, kInfinity, 1.0, 1.0});
+    add("minus infinite", {1.0, -kInfinity, 1.0, 1.0});
+    add("too large for float32", {1e39, 1.0, 1.0, 1.0});
+    add("too large for float64", {1e308, 1e308, 1e308, 1e308});
+    if (cosine) {
+        add("zero", {0.0, 0.0, 0.0, 0.0});
+        add("without a length in float32", {1e-30, 1e-30, 1e-30, 1e-30});
+        add("with an infinite one", {1e20, 1e20, 1e20, 1e20});
+    }
+    expect_nearest(searcher.nearest({wanted, 60, {}}, Deadline::after(30s)), wanted, 60);
+    const search::Filter late = {{"year", Comparison::greater_or_equal, {std::int64_t{2030}}}};
+    expect_nearest(searcher.nearest({wanted, 60, late}, Deadline::after(30s)), wanted, 60, 2030);
+    // With the three that were there from the beginning; counted once for both.
+    EXPECT_EQ(left_out, std::vector<std::int64_t>{cosine ? 11 : 8});
+
+    // Beside an index too, where a filter makes it compare.
+    const std::string function = mapping.metric == sync::Metric::l2 ? "euclidean" : "cosine";
+    cypher("CREATE VECTOR INDEX v_" + mapping.label + " FOR (m:" + mapping.label +
+           ") ON m.embedding OPTIONS {indexConfig: {`vector.dimensions`: 4, `vector.similarity_function`: '" +
+           function + "'}}");
+    cypher("CALL db.awaitIndexes(60)");
+    Neo4jSearcher beside(driver, "neo4j", mapping);
+    expect_nearest(beside.nearest({wanted, 60, late}, Deadline::after(30s)), wanted, 60, 2030);
+    cypher("DROP INDEX v_" + mapping.label);
+}
+
+TEST_P(SearcherTest, FindsEmbeddingsOfIntegers) {
+    cypher("CREATE (:" + mapping.label + " {id: 'integers', title: 't', embedding: [2, -1, 3, 0]})");
+    vectors.push_back({2, -1, 3, 0});
+    Neo4jSearcher searcher(driver, "neo4j", mapping);
+    const auto found = searcher.nearest({wanted, 60, {}}, Deadline::after(30s));
+    ASSERT_EQ(found.size(), 51U);
+    const auto integers = std::find_if(found.begin(), found.end(),
+                                       [](const auto& item) { return item.id == ItemId("integers"); });
+    ASSERT_NE(integers, found.end());
+    EXPECT_NEAR(integers->score, score({2, -1, 3, 0}, wanted), 1e-5);
 }
 
 INSTANTIATE_TEST_SUITE_P(Metrics, SearcherTest,
