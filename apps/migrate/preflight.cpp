@@ -23,11 +23,13 @@ class Preflight : public Command {
         declare(
             parent, "preflight", "See what is there and whether it is enough. Writes nothing.",
             "  migrate preflight --check-connectivity   only whether the servers answer, and their versions\n"
-            "  migrate preflight                        reads every embedding once: exact counts, measured "
+            "  migrate preflight                        looks at a sample, in seconds\n"
+            "  migrate preflight --full                 reads every embedding once: exact counts, measured "
             "estimate\n"
             "  migrate preflight --output json | jq .inventory.bad");
         app->add_flag("--check-connectivity", only_connectivity_, "only ask the servers for their versions")
             ->group("Looking");
+        app->add_flag("--full", full_, "read every embedding, not only a sample")->group("Looking");
         add_settings("Looking", {"migration.hnsw_m", "migration.ef_construction"});
         add_media_settings();
         add_server_settings();
@@ -84,13 +86,13 @@ class Preflight : public Command {
         return servers;
     }
 
-    static void look_inside(PreflightReport& report, const Context& context) {
+    void look_inside(PreflightReport& report, const Context& context) const {
         const auto& settings = context.settings;
         auto driver = make_driver(settings);
         try {
             ProgressView view;
             report.inventory = migrate::take_inventory(
-                *driver, settings.neo4j_database, make_mapping(settings),
+                *driver, settings.neo4j_database, make_mapping(settings), full_,
                 [&](std::int64_t read, std::int64_t expected) {
                     ProgressMoment moment;
                     moment.done = read;
@@ -117,6 +119,7 @@ class Preflight : public Command {
     }
 
     bool only_connectivity_ = false;
+    bool full_ = false;
 };
 
 }  // namespace

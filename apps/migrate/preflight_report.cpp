@@ -73,6 +73,9 @@ void judge_inventory(PreflightReport& report) {
                                              counted(inventory.items, "embedding", "embeddings"),
                                              report.label));
     }
+    if (inventory.sampled && !inventory.ids.unique) {
+        report.notes.push_back("A sample does not see ids that several nodes share: --full counts them.");
+    }
     if (!inventory.ids.ordered || !inventory.ids.unique) {
         const auto lacking = !inventory.ids.ordered && !inventory.ids.unique
                                  ? "no index and no uniqueness constraint"
@@ -144,8 +147,12 @@ void print_inventory(const PreflightReport& report) {
         fmt::print("  {:<12} {}\n", name, value);
     };
     fmt::print("\n{} in {}\n", report.label, report.source);
-    line("items", fmt::format("{} with an embedding, {} without", with_separators(inventory.items),
-                              with_separators(inventory.missing)));
+    line("items", fmt::format("{}{} with an embedding, {} without", inventory.items_exact ? "" : "about ",
+                              with_separators(inventory.items), with_separators(inventory.missing)));
+    if (inventory.sampled) {
+        line("looked at", fmt::format("a sample of {}: what follows is of these; --full reads all",
+                                      with_separators(inventory.sample_items)));
+    }
     std::string dimensions;
     for (const auto& [dimension, items] : inventory.dimensions) {
         dimensions +=
@@ -161,16 +168,21 @@ void print_inventory(const PreflightReport& report) {
             fmt::format("{}{} ({})", carried.empty() ? "" : ", ", property.name, to_string(property.type));
     }
     line("carried", carried.empty() ? "no property" : carried);
-    if (inventory.bad_items() == 0) {
+    std::int64_t bad = 0;
+    for (const auto& [reason, items] : inventory.bad) bad += items;
+    if (bad == 0) {
         line("bad", "none");
     } else {
-        line("bad", fmt::format("{}, to be quarantined:", counted(inventory.bad_items(), "item", "items")));
+        line("bad", fmt::format("{}, to be quarantined:", counted(bad, "item", "items")));
         for (const auto& [reason, items] : inventory.bad) {
             fmt::print("  {:<12} {:>9}  {}\n", "", with_separators(items), reason);
         }
     }
-    line("read", fmt::format("in {}, {}", duration_text(inventory.read_seconds),
-                             rate_text(inventory.items_per_second())));
+    line("read",
+         fmt::format("{}, {}",
+                     inventory.sampled ? fmt::format("all in about {}", duration_text(inventory.read_seconds))
+                                       : fmt::format("in {}", duration_text(inventory.read_seconds)),
+                     rate_text(inventory.items_per_second())));
     fmt::print("\nRequired of Milvus\n");
     line("disk", fmt::format("{} (3 x {} of embeddings){}", bytes_text(report.forecast.disk_bytes),
                              bytes_text(report.forecast.embedding_bytes),
@@ -222,8 +234,11 @@ void print_preflight(const PreflightReport& report) {
         headline("ALL CONFIGURED SERVERS ARE REACHABLE");
         return;
     }
-    headline("READY FOR MIGRATION");
-    fmt::print("• {} media items\n", with_separators(report.inventory->items));
+    headline(report.inventory->sampled ? fmt::format("READY FOR MIGRATION, by a sample of {}",
+                                                     counted(report.inventory->sample_items, "item", "items"))
+                                       : "READY FOR MIGRATION");
+    fmt::print("• {}{} media items\n", report.inventory->items_exact ? "" : "about ",
+               with_separators(report.inventory->items));
     if (report.capacity.disk_free) {
         fmt::print("• {} disk available ({} required)\n", bytes_text(*report.capacity.disk_free),
                    bytes_text(report.forecast.disk_bytes));
@@ -233,7 +248,8 @@ void print_preflight(const PreflightReport& report) {
                    bytes_text(report.forecast.memory_bytes));
     }
     if (report.inventory->bad_items() > 0) {
-        fmt::print("• {} to be quarantined\n", counted(report.inventory->bad_items(), "item", "items"));
+        fmt::print("• {}{} to be quarantined\n", report.inventory->sampled ? "about " : "",
+                   counted(report.inventory->bad_items(), "item", "items"));
     }
     fmt::print("• Estimated time: {}\n", duration_text(report.forecast.total_seconds()));
 }
@@ -260,7 +276,10 @@ std::string preflight_json(const PreflightReport& report) {
         for (const auto& property : inventory.mapping.properties) {
             properties[property.name] = to_string(property.type);
         }
-        object["inventory"] = {{"items", inventory.items},
+        object["inventory"] = {{"sampled", inventory.sampled},
+                               {"sample_items", inventory.sample_items},
+                               {"items", inventory.items},
+                               {"items_exact", inventory.items_exact},
                                {"missing", inventory.missing},
                                {"valid", inventory.valid},
                                {"bad", inventory.bad},

@@ -32,11 +32,6 @@ namespace {
 // Vectors that wait to be sent or are being sent, over all threads: the larger part of the tool's memory.
 constexpr std::size_t kMaxVectorBytesInMemory = 48 << 20;
 
-/// Counting over all nodes of a label.
-Deadline after_a_count() {
-    return Deadline::after(300s);
-}
-
 double seconds_since(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -104,7 +99,7 @@ class Backfill {
         }
         media_.emplace(driver_, options_.database, mapping_, support.ordered);
         media_->see_at_least(bookmarks_);
-        checkpoint_.expected = media_->count_with_embedding(after_a_count());
+        checkpoint_.expected = patiently([&] { return media_->count_with_embedding(); });
         if (checkpoint_.expected == 0) {
             throw Error(System::neo4j, ErrorKind::not_ready,
                         fmt::format("No {} in {} has the property {} any more. Neo4j is the source of truth: "
@@ -202,7 +197,7 @@ class Backfill {
         }
         std::vector<OpenRange> ranges;
         for (const auto& boundary :
-             media_->range_boundaries(static_cast<std::size_t>(copy_settings().readers), after_a_count())) {
+             media_->range_boundaries(static_cast<std::size_t>(copy_settings().readers))) {
             if (after && !(*after < boundary)) continue;
             ranges.push_back({{after, boundary}, {}});
             after = boundary;
@@ -395,7 +390,7 @@ class Backfill {
     /// can be no row's.
     Counts count_outside_ranges(const QuarantineSink& quarantine) {
         Counts counts;
-        counts.skipped = patiently([&] { return media_->count_without_embedding(after_a_count()); });
+        counts.skipped = patiently([&] { return media_->count_without_embedding(); });
         if (media_->ordered()) {
             const std::int64_t begin = quarantine_ ? quarantine_->length() : 0;
             counts.quarantined = patiently([&] {

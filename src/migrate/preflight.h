@@ -61,24 +61,30 @@ bool version_at_least(const std::string& version, const std::string& minimum);
 struct Inventory {
     sync::MediaMapping mapping;  ///< completed
     neo4j::IdSupport ids;
-    std::int64_t items = 0;                           ///< nodes with an embedding
-    std::int64_t missing = 0;                         ///< nodes without one: skipped
-    std::int64_t valid = 0;                           ///< items that can be copied
-    std::map<std::int64_t, std::int64_t> dimensions;  ///< length of the list → items; lists only
-    /// Items that will be quarantined, by the reason that a quarantine file would give
-    /// (sync::RejectionReason).
+    bool sampled = false;           ///< by a sample: not every item was read
+    std::int64_t sample_items = 0;  ///< items that were read
+    std::int64_t items = 0;         ///< nodes with an embedding
+    bool items_exact = true;        ///< else by the sample's share of the label's nodes, which are counted
+    std::int64_t missing = 0;       ///< nodes without one: skipped
+    std::int64_t valid = 0;         ///< items that can be copied; where sampled, by the sample's share
+    /// Of the items that were read: length of the list → items; lists only.
+    std::map<std::int64_t, std::int64_t> dimensions;
+    /// Of the items that were read: those that will be quarantined, by the reason that a quarantine file
+    /// would give (sync::RejectionReason). A sample does not see ids that several nodes share.
     std::map<std::string, std::int64_t> bad;
-    double read_seconds = 0;  ///< for reading them all, as the copy reads
+    double read_seconds = 0;  ///< for reading them all, as the copy reads; where sampled, by the pace of some
 
     std::int64_t bad_items() const { return items - valid; }
     double items_per_second() const;
 };
 
-/// Reads every embedding once, by the copy's own path and rules, so that the counts are exact; memory does
-/// not grow with them. `on_progress(read, expected)` is called for each batch. Throws crossover::Error, among
-/// them `not_ready` where there is nothing to copy and `cancelled` on stop.
+/// Looks at a sample of the label, within about eight seconds whatever its size; where `full`, and where the
+/// label is no larger than a sample, reads every embedding once, so that the counts are exact. Either by the
+/// copy's own path and rules, and memory does not grow with the items. `on_progress(read, expected)` is
+/// called for each batch. Throws crossover::Error, among them `not_ready` where there is nothing to copy and
+/// `cancelled` on stop.
 Inventory take_inventory(bolt::Driver& driver, const std::string& database, sync::MediaMapping mapping,
-                         const std::function<void(std::int64_t, std::int64_t)>& on_progress,
+                         bool full, const std::function<void(std::int64_t, std::int64_t)>& on_progress,
                          const std::stop_token& stop);
 
 // ---- capacity (preflight_capacity.cpp) ----

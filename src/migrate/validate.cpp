@@ -152,7 +152,7 @@ ValidateReport run_validate(bolt::Driver& source, milvus::Client& target, const 
     limits.settle = options.settle;
     limits.look_rows = std::min<std::size_t>(limits.look_rows, feed_limits.rows);
 
-    const std::int64_t with_embedding = media.count_with_embedding(soon());
+    const std::int64_t with_embedding = media.count_with_embedding();
     const std::int64_t expected =
         single              ? 1
         : options.full_scan ? with_embedding

@@ -4,25 +4,15 @@
 
 #include <algorithm>
 #include <cctype>
-#include <chrono>
 
 #include "core/error.h"
 #include "neo4j/cypher.h"
+#include "neo4j/label_sample.h"
+#include "neo4j/media_query.h"
+#include "neo4j/read_session.h"
 
 namespace crossover::neo4j {
 namespace {
-
-/// Counting over all nodes of a label says nothing until it is done.
-constexpr std::chrono::minutes kScanTimeout{30};
-constexpr int kDimensionSample = 10'000;
-
-bolt::Session read_session(bolt::Driver& driver, const std::string& database) {
-    bolt::SessionConfig config;
-    config.database = database;
-    config.access = bolt::AccessMode::read;
-    config.timeout = kScanTimeout;
-    return driver.session(config);
-}
 
 std::string count_of(const std::string& condition) {
     return fmt::format("count(CASE WHEN {} THEN 1 END)", condition);
@@ -49,14 +39,37 @@ std::string constraint_statement(const sync::MediaMapping& mapping) {
                        quote_name(name), quote_name(mapping.label), quote_name(mapping.id_property));
 }
 
-std::uint32_t most_frequent_dimension(bolt::Session& session, const sync::MediaMapping& mapping) {
-    // The first nodes in the store's order rather than random ones: the same job must infer the same
-    // dimension when it is resumed.
+/// The items among the nodes of a sample, which may hold none though the label has some.
+std::vector<std::string> sample_items(bolt::Session& session, const sync::MediaMapping& mapping,
+                                      const LabelSample& sample) {
+    const auto label = quote_name(mapping.label);
+    const auto embedding = quote_name(mapping.embedding_property);
+    const auto collect = [&](const std::string& condition, const bolt::Parameters& parameters) {
+        std::vector<std::string> elements;
+        auto result = session.run(fmt::format("MATCH (m:{}) WHERE {}m.{} IS NOT NULL RETURN elementId(m) "
+                                              "LIMIT $limit",
+                                              label, condition, embedding),
+                                  parameters);
+        while (const auto row = result.next()) elements.push_back(text_of(row->at(0)));
+        return elements;
+    };
+    auto parameters = MediaQueries::elements_parameter(sample.elements);
+    parameters.add("limit", static_cast<std::int64_t>(sample.elements.size()));
+    auto items = collect("elementId(m) IN $elements AND ", parameters);
+    if (items.empty() && !sample.whole()) {
+        items = collect("", {{"limit", static_cast<std::int64_t>(kSampleNodes)}});
+    }
+    return items;
+}
+
+std::uint32_t most_frequent_dimension(bolt::Session& session, const sync::MediaMapping& mapping,
+                                      const bolt::Parameters& elements) {
     auto result = session.run(
-        fmt::format("MATCH (m:{0}) WHERE m.{1} IS NOT NULL WITH m.{1} AS e LIMIT {2} "
+        fmt::format("MATCH (m:{0}) WHERE elementId(m) IN $elements AND m.{1} IS NOT NULL WITH m.{1} AS e "
                     "WITH CASE WHEN e IS :: LIST<ANY> THEN size(e) END AS dimension WHERE dimension > 0 "
                     "RETURN dimension, count(*) AS items ORDER BY items DESC, dimension DESC LIMIT 1",
-                    quote_name(mapping.label), quote_name(mapping.embedding_property), kDimensionSample));
+                    quote_name(mapping.label), quote_name(mapping.embedding_property)),
+        elements);
     const auto row = result.next();
     return row ? static_cast<std::uint32_t>(integer_of(row->at(0))) : 0;
 }
@@ -65,7 +78,7 @@ std::uint32_t most_frequent_dimension(bolt::Session& session, const sync::MediaM
 
 IdSupport inspect_id_support(bolt::Driver& driver, const std::string& database,
                              const sync::MediaMapping& mapping) {
-    auto session = read_session(driver, database);
+    auto session = scan_session(driver, database);
     const bolt::Parameters parameters{{"label", mapping.label}, {"property", mapping.id_property}};
     IdSupport support;
     std::string index_to_drop;
@@ -109,7 +122,15 @@ IdSupport inspect_id_support(bolt::Driver& driver, const std::string& database,
 }
 
 void infer_mapping(bolt::Driver& driver, const std::string& database, sync::MediaMapping& mapping) {
-    auto session = read_session(driver, database);
+    auto session = scan_session(driver, database);
+    infer_mapping(driver, database, mapping, draw_sample(session, mapping.label));
+}
+
+void infer_mapping(bolt::Driver& driver, const std::string& database, sync::MediaMapping& mapping,
+                   const LabelSample& sample) {
+    auto session = scan_session(driver, database);
+    const auto items = sample_items(session, mapping, sample);
+    const auto elements = MediaQueries::elements_parameter(items);
     const auto id = "m." + quote_name(mapping.id_property);
     std::string columns = fmt::format("count(m), {}, {}", count_of(id + " IS :: STRING NOT NULL"),
                                       count_of(id + " IS :: INTEGER NOT NULL"));
@@ -119,9 +140,9 @@ void infer_mapping(bolt::Driver& driver, const std::string& database, sync::Medi
             ", count({0}), {1}, {2}, {3}", value, count_of(value + " IS :: BOOLEAN NOT NULL"),
             count_of(value + " IS :: INTEGER NOT NULL"), count_of(value + " IS :: FLOAT NOT NULL"));
     }
-    auto result =
-        session.run(fmt::format("MATCH (m:{}) WHERE m.{} IS NOT NULL RETURN {}", quote_name(mapping.label),
-                                quote_name(mapping.embedding_property), columns));
+    auto result = session.run(fmt::format("MATCH (m:{}) WHERE elementId(m) IN $elements RETURN {}",
+                                          quote_name(mapping.label), columns),
+                              elements);
     const auto row = result.single();
     if (integer_of(row.at(0)) == 0) {
         throw Error(
@@ -130,7 +151,8 @@ void infer_mapping(bolt::Driver& driver, const std::string& database, sync::Medi
                         "copy. Check --label, --embedding-property and --neo4j-database.",
                         mapping.label, database, driver.uri().text, mapping.embedding_property));
     }
-    mapping.id_kind = integer_of(row.at(2)) > integer_of(row.at(1)) ? sync::IdKind::integer : sync::IdKind::string;
+    mapping.id_kind =
+        integer_of(row.at(2)) > integer_of(row.at(1)) ? sync::IdKind::integer : sync::IdKind::string;
     std::size_t column = 3;
     for (auto& property : mapping.properties) {
         property.type = common_type({integer_of(row.at(column)), integer_of(row.at(column + 1)),
@@ -138,7 +160,7 @@ void infer_mapping(bolt::Driver& driver, const std::string& database, sync::Medi
         column += 4;
     }
     if (mapping.dimension != 0) return;
-    mapping.dimension = most_frequent_dimension(session, mapping);
+    mapping.dimension = most_frequent_dimension(session, mapping, elements);
     if (mapping.dimension == 0) {
         throw Error(
             System::neo4j, ErrorKind::not_ready,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bolt/driver.h"
+#include "neo4j/label_sample.h"
 #include "sync/mapping.h"
 
 namespace crossover::neo4j {
@@ -23,9 +24,14 @@ struct IdSupport {
 IdSupport inspect_id_support(bolt::Driver& driver, const std::string& database,
                              const sync::MediaMapping& mapping);
 
-/// Completes a mapping from the data: id kind (that of most ids), the type of each carried property named in
-/// `mapping.properties` (from all values; properties that no node has become text), and the dimension where
-/// it is 0 (the most frequent of a sample). Throws `not_ready` where the label has no embedding at all.
+/// Completes a mapping from a sample of the data (draw_sample), in a time that does not grow with the label:
+/// id kind (that of most ids), the type of each carried property named in `mapping.properties` (from all
+/// values of the sample; properties that none of its nodes has become text), and the dimension where it is 0
+/// (the most frequent). Values that it does not meet may not fit. Throws `not_ready` where the label has no
+/// embedding at all; to know that, a label whose sample has none is scanned.
 void infer_mapping(bolt::Driver& driver, const std::string& database, sync::MediaMapping& mapping);
+/// By a sample that was drawn before.
+void infer_mapping(bolt::Driver& driver, const std::string& database, sync::MediaMapping& mapping,
+                   const LabelSample& sample);
 
 }  // namespace crossover::neo4j

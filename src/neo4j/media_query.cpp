@@ -43,6 +43,10 @@ std::string MediaQueries::item_columns(VectorForm form) const {
     return columns;
 }
 
+std::string MediaQueries::scanned_columns() const {
+    return fmt::format("{}, {}, elementId(m)", item_columns(), version_);
+}
+
 std::string MediaQueries::versions_in_range(const sync::KeyRange& keys, bool limited) const {
     return fmt::format("MATCH (m:{}) WHERE {} RETURN {}, {} ORDER BY {}{}", label_, range_condition(keys),
                        id_, version_, id_, limited ? " LIMIT $limit" : "");
@@ -55,8 +59,7 @@ std::string MediaQueries::items_in_range(const sync::KeyRange& keys, VectorForm 
 }
 
 std::string MediaQueries::all_items() const {
-    return fmt::format("MATCH (m:{}) WHERE {} IS NOT NULL RETURN {}, {}, elementId(m)", label_, embedding_,
-                       item_columns(), version_);
+    return fmt::format("MATCH (m:{}) WHERE {} IS NOT NULL RETURN {}", label_, embedding_, scanned_columns());
 }
 
 std::string MediaQueries::foreign_ids() const {
@@ -111,13 +114,14 @@ std::string MediaQueries::count_without_embedding() const {
     return fmt::format("MATCH (m:{}) WHERE {} IS NULL RETURN count(m)", label_, embedding_);
 }
 
-std::string MediaQueries::every_nth_id() const {
-    // The rows come in order of ids from the index, so that the collected list is ordered too. Neo4j's
-    // range() has one element too many where the end is less than a step before the start.
-    return fmt::format(
-        "MATCH (m:{}) WHERE {} WITH {} AS id ORDER BY id WITH collect(id) AS ids "
-        "UNWIND range($step, size(ids) - 1, $step) AS i WITH ids[i] AS id WHERE id IS NOT NULL RETURN id",
-        label_, range_condition({}), id_);
+std::string MediaQueries::ids_of_elements() const {
+    return fmt::format("MATCH (m:{}) WHERE elementId(m) IN $elements AND {} AND {} IS NOT NULL RETURN {}",
+                       label_, id_is_of_kind_, embedding_, id_);
+}
+
+std::string MediaQueries::items_of_elements() const {
+    return fmt::format("MATCH (m:{}) WHERE elementId(m) IN $elements AND {} IS NOT NULL RETURN {}", label_,
+                       embedding_, scanned_columns());
 }
 
 bolt::Parameters MediaQueries::range_parameters(const sync::KeyRange& keys) {
@@ -132,6 +136,15 @@ bolt::Parameters MediaQueries::ids_parameter(std::span<const ItemId> ids) {
     parameters.add("ids", [ids](bolt::Encoder& encoder) {
         encoder.write_list_header(ids.size());
         for (const auto& id : ids) encoder.write_value(to_value(id));
+    });
+    return parameters;
+}
+
+bolt::Parameters MediaQueries::elements_parameter(std::span<const std::string> elements) {
+    bolt::Parameters parameters;
+    parameters.add("elements", [elements](bolt::Encoder& encoder) {
+        encoder.write_list_header(elements.size());
+        for (const auto& element : elements) encoder.write_string(element);
     });
     return parameters;
 }

@@ -48,16 +48,21 @@ class MediaQueries {
     std::string duplicate_ids() const;
     std::string count_with_embedding() const;
     std::string count_without_embedding() const;
-    /// Every $step-th id, in order.
-    std::string every_nth_id() const;
+    /// id of those of the nodes $elements that are an item, in no order.
+    std::string ids_of_elements() const;
+    /// all_items() of the nodes $elements.
+    std::string items_of_elements() const;
 
     /// $after and $through as far as `keys` has them.
     static bolt::Parameters range_parameters(const sync::KeyRange& keys);
     /// $ids.
     static bolt::Parameters ids_parameter(std::span<const ItemId> ids);
+    /// $elements.
+    static bolt::Parameters elements_parameter(std::span<const std::string> elements);
 
   private:
     std::string range_condition(const sync::KeyRange& keys) const;
+    std::string scanned_columns() const;
     std::string item_columns(VectorForm form = VectorForm::stored) const;
 
     std::string label_;

@@ -10,7 +10,9 @@
 #include <unordered_set>
 
 #include "core/error.h"
+#include "neo4j/label_sample.h"
 #include "neo4j/media_query.h"
+#include "neo4j/read_session.h"
 #include "neo4j/row_decoder.h"
 
 namespace crossover::neo4j {
@@ -31,6 +33,9 @@ constexpr std::size_t kPageRows = 10'000;
 // Without an order duplicates must be known beforehand, in memory.
 constexpr std::int64_t kMaxKnownDuplicates = 100'000;
 
+// A scan that Neo4j took up and then was silent in, so often in a row, is not begun again.
+constexpr int kMostSilences = 3;
+
 // A row that carries its own version counts only where that is older than the query by this much: longer than
 // any transaction of a writer and the difference of clocks. Versions are microseconds of a hybrid clock;
 // legacy ones are smaller.
@@ -50,10 +55,10 @@ Error undecodable(const bolt::Decoder& fields) {
                  fmt::format("Neo4j sent a record that can't be decoded: {}.", to_string(fields.error())));
 }
 
-bool same_id(const Rejected& rejected, const ItemId& id) {
-    if (const auto* text = std::get_if<std::string>(&rejected.id)) return ItemId(*text) == id;
-    if (const auto* number = std::get_if<std::int64_t>(&rejected.id)) return ItemId(*number) == id;
-    return false;
+std::optional<ItemId> id_of(const Rejected& rejected) {
+    if (const auto* text = std::get_if<std::string>(&rejected.id)) return ItemId(*text);
+    if (const auto* number = std::get_if<std::int64_t>(&rejected.id)) return ItemId(*number);
+    return std::nullopt;
 }
 
 Rejected duplicate(const ItemId& id) {
@@ -172,6 +177,16 @@ class VersionCursor {
 
 }  // namespace
 
+namespace {
+
+/// A statement that may pass over any number of nodes before it has a row.
+struct Scan {
+    Deadline::Clock::time_point begun;
+    bolt::Result result;
+};
+
+}  // namespace
+
 struct MediaStore::State {
     bolt::Driver& driver;
     const std::string database;
@@ -181,6 +196,8 @@ struct MediaStore::State {
     const RowDecoder decoder{mapping};
     mutable std::mutex mutex{};
     std::vector<std::string> floor{};  ///< see_at_least()
+    mutable int silences = 0;          ///< of scans, since the last one that came to its end
+    mutable Deadline::Clock::time_point last_silence{};
 
     /// Writing sessions go to the leader: what is compared with Milvus must not be stale. One that was
     /// deposed may not know it yet, hence the bookmarks: by default, those of see_at_least().
@@ -199,15 +216,54 @@ struct MediaStore::State {
         return driver.session(std::move(config));
     }
 
+    /// May be silent for long (kScanSilence): whatever passes over nodes that give no row.
+    bolt::Session scan_session(std::int64_t fetch_size,
+                               std::optional<std::vector<std::string>> bookmarks = {}) const {
+        return session(fetch_size, kScanSilence, std::move(bookmarks));
+    }
+
+    Scan scan(bolt::Session& open, const std::string& query, const bolt::Parameters& parameters = {}) const {
+        return {Deadline::Clock::now(), open.run(query, parameters)};
+    }
+
+    bool next(Scan& scan, bolt::RecordView& record) const {
+        try {
+            if (scan.result.next(record)) return true;
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::timeout) throw;
+            note_silence(scan, error);
+            throw;
+        }
+        const std::lock_guard lock(mutex);
+        silences = 0;
+        return false;
+    }
+
+    /// Neo4j took the statement up, so that its silence is no sign that it is away, and may be so each time.
+    /// Those that go silent together count once.
+    void note_silence(const Scan& scan, const Error& error) const {
+        const std::lock_guard lock(mutex);
+        if (scan.begun < last_silence) return;
+        last_silence = Deadline::Clock::now();
+        if (++silences < kMostSilences) return;
+        silences = 0;
+        throw Error(
+            System::neo4j, ErrorKind::not_ready,
+            fmt::format("Scans of label {} ended {} times in a row because Neo4j was silent for minutes, "
+                        "without keep-alives: {} Set server.bolt.connection_keep_alive of Neo4j (1m unless "
+                        "configured) to less than two minutes, and look for what ends idle connections.",
+                        mapping.label, kMostSilences, error.what()));
+    }
+
     VersionPage versions_page(const KeyRange& keys) const {
-        auto open = session(-1);
+        auto open = scan_session(-1);
         auto parameters = MediaQueries::range_parameters(keys);
         parameters.add("limit", static_cast<std::int64_t>(kPageRows));
-        auto result = open.run(queries.versions_in_range(keys, true), parameters);
+        auto rows = scan(open, queries.versions_in_range(keys, true), parameters);
         VersionPage page;
         page.items.reserve(kPageRows);
         bolt::RecordView record;
-        while (result.next(record)) {
+        while (next(rows, record)) {
             ItemId id;
             if (!read_id(record.fields, id)) throw undecodable(record.fields);
             const std::int64_t version = read_version(record.fields);
@@ -224,6 +280,7 @@ struct MediaStore::State {
                    const std::function<bool(ScannedBatch&&)>& sink) const;
     void scan_label(std::size_t batch_rows, const std::function<bool(ScannedBatch&&)>& sink) const;
     std::unordered_set<ItemId> duplicate_ids() const;
+    std::int64_t count(const std::string& query) const;
 };
 
 MediaStore::MediaStore(bolt::Driver& driver, std::string database, sync::MediaMapping mapping, bool ordered)
@@ -285,17 +342,18 @@ bool MediaStore::State::read_page(KeyRange page, const VersionPage& versions, Ba
                                   const std::function<bool(ScannedBatch&&)>& sink) const {
     bool as_vectors = mapping.dimension <= kMaxVectorDimension;
     for (;;) {
-        auto open = session(-1, 30s, versions.bookmarks);
+        auto open = scan_session(-1, versions.bookmarks);
         auto transaction = open.begin();
         as_vectors = as_vectors && transaction.version() >= kVectorsSince;
         VersionCursor cursor(versions);
         bool any_row = false;
         try {
-            auto result = transaction.run(
-                queries.items_in_range(page, as_vectors ? VectorForm::float32 : VectorForm::stored),
-                MediaQueries::range_parameters(page));
+            Scan rows{Deadline::Clock::now(),
+                      transaction.run(
+                          queries.items_in_range(page, as_vectors ? VectorForm::float32 : VectorForm::stored),
+                          MediaQueries::range_parameters(page))};
             bolt::RecordView record;
-            while (result.next(record)) {
+            while (next(rows, record)) {
                 bolt::Decoder peek = record.fields;
                 ItemId id;
                 if (!read_id(peek, id)) throw undecodable(peek);
@@ -317,8 +375,8 @@ void MediaStore::State::scan_label(std::size_t batch_rows,
                                    const std::function<bool(ScannedBatch&&)>& sink) const {
     const auto duplicates = duplicate_ids();
     const std::int64_t settled_before = clock_version() - kVersionMargin.count();
-    auto open = session(-1);
-    auto result = open.run(queries.all_items(), {});
+    auto open = scan_session(-1);
+    auto rows = scan(open, queries.all_items());
     const auto fresh = [&] {
         ScannedBatch batch;
         batch.items = sync::make_batch(mapping);
@@ -327,9 +385,9 @@ void MediaStore::State::scan_label(std::size_t batch_rows,
     };
     ScannedBatch batch = fresh();
     bolt::RecordView record;
-    while (result.next(record)) {
+    while (next(rows, record)) {
         if (batch.read() >= batch_rows) {
-            if (!sink(std::exchange(batch, fresh()))) return result.cancel();
+            if (!sink(std::exchange(batch, fresh()))) return rows.result.cancel();
         }
         const std::size_t rows_before = batch.items.rows();
         auto row = decoder.decode(record.fields, 0, batch.items);
@@ -359,13 +417,13 @@ void MediaStore::State::scan_label(std::size_t batch_rows,
 
 void MediaStore::scan_versions(const KeyRange& keys,
                                const std::function<bool(const ItemId&, Presence)>& sink) {
-    auto open = state_->session(-1);
-    auto result =
-        open.run(state_->queries.versions_in_range(keys, false), MediaQueries::range_parameters(keys));
+    auto open = state_->scan_session(-1);
+    auto rows = state_->scan(open, state_->queries.versions_in_range(keys, false),
+                             MediaQueries::range_parameters(keys));
     std::optional<ItemId> held;
     Presence presence;
     bolt::RecordView record;
-    while (result.next(record)) {
+    while (state_->next(rows, record)) {
         ItemId id;
         if (!read_id(record.fields, id)) throw undecodable(record.fields);
         const std::int64_t version = read_version(record.fields);
@@ -374,7 +432,7 @@ void MediaStore::scan_versions(const KeyRange& keys,
             presence = {Presence::State::ambiguous, 0};
             continue;
         }
-        if (held && !sink(*held, presence)) return result.cancel();
+        if (held && !sink(*held, presence)) return rows.result.cancel();
         held = std::move(id);
         presence = {Presence::State::present, version};
     }
@@ -382,10 +440,10 @@ void MediaStore::scan_versions(const KeyRange& keys,
 }
 
 void MediaStore::scan_foreign_ids(const std::function<void(const Rejected&)>& sink) {
-    auto open = state_->session(1000);
-    auto result = open.run(state_->queries.foreign_ids(), {});
+    auto open = state_->scan_session(1000);
+    auto rows = state_->scan(open, state_->queries.foreign_ids());
     bolt::RecordView record;
-    while (result.next(record)) {
+    while (state_->next(rows, record)) {
         std::string_view element;
         record.fields.read_string(element);
         const std::string element_id(element);
@@ -399,10 +457,10 @@ void MediaStore::scan_foreign_ids(const std::function<void(const Rejected&)>& si
 
 std::unordered_set<ItemId> MediaStore::State::duplicate_ids() const {
     std::unordered_set<ItemId> ids;
-    auto open = session(1000, 300s);
-    auto result = open.run(queries.duplicate_ids(), {{"limit", kMaxKnownDuplicates}});
+    auto open = scan_session(1000);
+    auto rows = scan(open, queries.duplicate_ids(), {{"limit", kMaxKnownDuplicates}});
     bolt::RecordView record;
-    while (result.next(record)) {
+    while (next(rows, record)) {
         ItemId id;
         if (!read_id(record.fields, id)) throw undecodable(record.fields);
         ids.insert(std::move(id));
@@ -421,8 +479,8 @@ std::unordered_set<ItemId> MediaStore::State::duplicate_ids() const {
 // ---- by id ----
 
 sync::Versions MediaStore::read_versions(std::span<const ItemId> ids, Deadline deadline) {
-    auto open = state_->session(-1, deadline.remaining());
     const bool indexed = state_->ordered;
+    auto open = indexed ? state_->session(-1, deadline.remaining()) : state_->scan_session(-1);
     auto presences = read_presences(
         open.run(state_->queries.versions_by_id(indexed), MediaQueries::ids_parameter(ids)), ids, indexed);
     return {std::move(presences), open.last_bookmarks()};
@@ -430,26 +488,38 @@ sync::Versions MediaStore::read_versions(std::span<const ItemId> ids, Deadline d
 
 void MediaStore::read_items(std::span<const ItemId> ids, const sync::Versions& seen, sync::ItemBatch& valid,
                             std::vector<Rejected>& rejected, Deadline deadline) {
-    auto open = state_->session(-1, deadline.remaining(), seen.bookmarks);
+    const auto limit = state_->ordered ? deadline.remaining() : Deadline::Duration(kScanSilence);
+    auto open = state_->session(-1, limit, seen.bookmarks);
     const auto& queries = state_->queries;
     auto result = open.run(state_->ordered ? queries.items_by_id() : queries.items_by_label_scan(),
                            MediaQueries::ids_parameter(ids));
 
     // Nodes that share an id do not come one after the other here: all are decoded, then the shared ones
     // taken out.
+    std::unordered_map<ItemId, std::int64_t> version_of;
+    for (std::size_t i = 0; i < ids.size(); ++i) version_of.emplace(ids[i], seen.presences[i].version);
     std::unordered_map<ItemId, int> nodes;
     sync::ItemBatch rows = sync::make_batch(state_->mapping);
     std::vector<Rejected> refused;
     bolt::RecordView record;
     while (result.next(record)) {
+        const std::size_t rows_before = rows.rows();
         auto row = state_->decoder.decode(record.fields, 0, rows);
         if (!record.fields.ok()) throw undecodable(record.fields);
-        if (row.id) ++nodes[*row.id];
-        if (row.rejected) refused.push_back(*std::move(row.rejected));
+        const auto id = row.id ? row.id : row.rejected ? id_of(*row.rejected) : std::nullopt;
+        const auto version = id ? version_of.find(*id) : version_of.end();
+        if (version == version_of.end()) {
+            // Its id changed after it was found by it: what it is now was not asked for.
+            if (rows.rows() > rows_before) sync::pop_back(rows);
+            continue;
+        }
+        ++nodes[*id];
+        if (row.rejected) {
+            refused.push_back(*std::move(row.rejected));
+        } else {
+            RowDecoder::set_last_version(rows, version->second);
+        }
     }
-    std::unordered_map<ItemId, std::int64_t> version_of;
-    for (std::size_t i = 0; i < ids.size(); ++i) version_of.emplace(ids[i], seen.presences[i].version);
-    for (std::size_t row = 0; row < rows.rows(); ++row) rows.versions[row] = version_of.at(rows.ids[row]);
     const bool all_single =
         std::all_of(nodes.begin(), nodes.end(), [](const auto& entry) { return entry.second == 1; });
     if (all_single && valid.empty()) {
@@ -465,46 +535,69 @@ void MediaStore::read_items(std::span<const ItemId> ids, const sync::Versions& s
     }
     for (auto& item : refused) {
         for (const auto& [id, count] : nodes) {
-            if (count > 1 && same_id(item, id)) item = duplicate(id);
+            if (count > 1 && id_of(item) == id) item = duplicate(id);
         }
         rejected.push_back(std::move(item));
     }
 }
 
-// ---- counts ----
+// ---- counts and samples ----
 
-namespace {
-
-std::int64_t count(bolt::Session session, const std::string& query) {
-    const auto row = session.run(query).single();
-    const auto* number = row[0].get_if<std::int64_t>();
-    return number != nullptr ? *number : 0;
+std::int64_t MediaStore::State::count(const std::string& query) const {
+    auto open = scan_session(1);
+    auto rows = scan(open, query);
+    std::int64_t number = 0;
+    bolt::RecordView record;
+    while (next(rows, record)) record.fields.read_int(number);
+    return number;
 }
 
-}  // namespace
-
-std::int64_t MediaStore::count_without_embedding(Deadline deadline) {
-    return count(state_->session(1, deadline.remaining()), state_->queries.count_without_embedding());
+std::int64_t MediaStore::count_without_embedding() {
+    return state_->count(state_->queries.count_without_embedding());
 }
 
-std::int64_t MediaStore::count_with_embedding(Deadline deadline) {
-    return count(state_->session(1, deadline.remaining()), state_->queries.count_with_embedding());
+std::int64_t MediaStore::count_with_embedding() {
+    return state_->count(state_->queries.count_with_embedding());
 }
 
-std::vector<ItemId> MediaStore::range_boundaries(std::size_t parts, Deadline deadline) {
-    std::vector<ItemId> boundaries;
-    const std::int64_t total = count_with_embedding(deadline);
-    if (parts < 2 || total < static_cast<std::int64_t>(parts)) return boundaries;
-    auto open = state_->session(-1, deadline.remaining());
+std::vector<ItemId> MediaStore::range_boundaries(std::size_t parts) {
+    if (parts < 2) return {};
+    auto open = state_->session(-1);
+    const auto sample = draw_sample(open, state_->mapping.label);
+    std::vector<ItemId> ids;
     auto result =
-        open.run(state_->queries.every_nth_id(), {{"step", total / static_cast<std::int64_t>(parts) + 1}});
+        open.run(state_->queries.ids_of_elements(), MediaQueries::elements_parameter(sample.elements));
     bolt::RecordView record;
     while (result.next(record)) {
         ItemId id;
         if (!read_id(record.fields, id)) throw undecodable(record.fields);
-        if (boundaries.empty() || boundaries.back() < id) boundaries.push_back(std::move(id));
+        ids.push_back(std::move(id));
+    }
+    std::vector<ItemId> boundaries;
+    if (ids.size() < parts) return boundaries;
+    std::sort(ids.begin(), ids.end());
+    const std::size_t step = ids.size() / parts + 1;
+    for (std::size_t i = step; i < ids.size(); i += step) {
+        if (boundaries.empty() || boundaries.back() < ids[i]) boundaries.push_back(std::move(ids[i]));
     }
     return boundaries;
+}
+
+std::int64_t MediaStore::judge(std::span<const std::string> elements,
+                               const std::function<void(const Rejected&)>& on_rejected) {
+    auto open = state_->session(-1);
+    auto result = open.run(state_->queries.items_of_elements(), MediaQueries::elements_parameter(elements));
+    std::int64_t items = 0;
+    auto row_of = sync::make_batch(state_->mapping);
+    bolt::RecordView record;
+    while (result.next(record)) {
+        sync::clear(row_of);
+        const auto row = state_->decoder.decode(record.fields, 0, row_of);
+        if (!record.fields.ok()) throw undecodable(record.fields);
+        ++items;
+        if (row.rejected) on_rejected(*row.rejected);
+    }
+    return items;
 }
 
 }  // namespace crossover::neo4j

@@ -125,6 +125,27 @@ def test_exact_counts_of_bad_data(graph, preflight):
     assert not inventory["ids_ordered"] and not inventory["ids_unique"]
 
 
+def test_a_large_label_is_looked_at_by_a_sample(graph, preflight):
+    """Ids without an order, so that all is found by chance or not at all; one item in ten is bad, one node in eleven no item."""
+    graph(f"UNWIND range(1, 22000) AS i CREATE (m:{graph.label} {{id: toString(i), year: i}}) "
+          "FOREACH (_ IN CASE WHEN i % 11 > 0 THEN [1] ELSE [] END | SET m.embedding = "
+          "CASE WHEN i % 10 = 0 THEN [0.0, 0.0] ELSE [toFloat(i), 1.0] END)")
+    result = preflight("--label", graph.label, "--properties", "year", "--output", "json")
+    report = json.loads(result.stdout)
+    assert result.returncode == 0 and report["ready"], report
+    inventory = report["inventory"]
+    assert inventory["sampled"] and inventory["items"] == 20000 and inventory["items_exact"] and inventory["missing"] == 2000
+    assert 8000 < inventory["sample_items"] < 19000
+    assert inventory["bad"] == {"zero_vector": pytest.approx(inventory["sample_items"] / 10, rel=0.2)}
+    assert inventory["valid"] == pytest.approx(18000, rel=0.02) and inventory["bad_items"] == 20000 - inventory["valid"]
+    assert inventory["dimensions"] == {"2": inventory["sample_items"]} and inventory["properties"] == {"year": "int64"}
+    text = preflight("--label", graph.label).stdout
+    assert re.search(r"READY FOR MIGRATION, by a sample of [\d,]+ items\n• 20,000 media items\n", text), text
+    full = json.loads(preflight("--full", "--label", graph.label, "--output", "json").stdout)["inventory"]
+    assert not full["sampled"] and full["sample_items"] == full["items"] == 20000
+    assert full["bad"] == {"zero_vector": 2000} and full["valid"] == 18000
+
+
 def test_a_zero_vector_is_bad_only_under_cosine(graph, preflight):
     create(graph, [{"id": "a", "embedding": vector(1)}, {"id": "b", "embedding": [0.0] * DIMENSION}])
     for metric, bad in (("COSINE", {"zero_vector": 1}), ("L2", {}), ("IP", {})):

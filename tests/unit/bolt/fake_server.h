@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -57,7 +58,8 @@ inline Bytes record(List fields) {
 struct FakeServer {
     Version version{5, 8};
     bool manifest = true;
-    std::int64_t rows = 3;  ///< of each statement: 0, 1, 2, ...
+    std::int64_t rows = 3;                  ///< of each statement: 0, 1, 2, ...
+    std::deque<std::vector<List>> results;  ///< of the next statements, instead
     std::int64_t keep_alive_seconds = 120;
     std::vector<Address> members;  ///< of the routing table; empty = whom was asked
     std::size_t read_limit = 1 << 20;
@@ -178,17 +180,25 @@ class FakeStream final : public net::ByteStream {
                      {"hints", Map{{"connection.recv_timeout_seconds", server_.keep_alive_seconds}}}}));
             case kRun:
                 row_ = 0;
+                result_.reset();
+                if (!server_.results.empty()) {
+                    result_ = std::move(server_.results.front());
+                    server_.results.pop_front();
+                }
                 return reply(success({{"fields", List{"n"}}, {"t_first", 1}}));
             case kPull:
             case kDiscard: {
                 Map options;
                 decoder.read_map(options);
                 const std::int64_t n = *options.get_if<std::int64_t>("n");
-                const std::int64_t end = n < 0 ? server_.rows : std::min(server_.rows, row_ + n);
+                const std::int64_t rows = result_ ? static_cast<std::int64_t>(result_->size()) : server_.rows;
+                const std::int64_t end = n < 0 ? rows : std::min(rows, row_ + n);
                 for (; row_ < end; ++row_) {
-                    if (tag == kPull) reply(record({row_}));
+                    if (tag == kPull) {
+                        reply(record(result_ ? (*result_)[static_cast<std::size_t>(row_)] : List{row_}));
+                    }
                 }
-                if (row_ < server_.rows) return reply(success({{"has_more", true}}));
+                if (row_ < rows) return reply(success({{"has_more", true}}));
                 Map summary{{"type", "r"}, {"db", "neo4j"}, {"t_last", 2}};
                 if (!in_transaction_) summary.set("bookmark", "auto");
                 return reply(success(std::move(summary)));
@@ -233,6 +243,7 @@ class FakeStream final : public net::ByteStream {
     bool silent_ = false;
     bool in_transaction_ = false;
     std::int64_t row_ = 0;
+    std::optional<std::vector<List>> result_;
 };
 
 inline Connector FakeServer::connector() {
