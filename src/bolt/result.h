@@ -62,6 +62,9 @@ struct Summary {
     Map counters;  ///< "nodes-created", "properties-set", ...: those that are not 0
     /// Dictionaries as the server sent them: notifications, from Bolt 5.6 statuses.
     List notifications;
+    /// Of EXPLAIN and PROFILE: the plan as the server sent it ("operatorType", "args", "children", and of
+    /// PROFILE "dbHits" and "rows"); else empty.
+    Map plan;
 
     /// 0 where the server did not name it.
     std::int64_t counter(std::string_view name) const;

@@ -22,6 +22,9 @@ Summary summary_of(const Map& metadata) {
     const List* notifications = metadata.get_if<List>("statuses");  // From Bolt 5.6.
     if (notifications == nullptr) notifications = metadata.get_if<List>("notifications");
     if (notifications != nullptr) summary.notifications = *notifications;
+    for (const char* key : {"plan", "profile"}) {
+        if (const Map* plan = metadata.get_if<Map>(key)) summary.plan = *plan;
+    }
     return summary;
 }
 

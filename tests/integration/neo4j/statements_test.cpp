@@ -1,0 +1,419 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <limits>
+#include <optional>
+#include <random>
+#include <set>
+#include <sstream>
+
+#include "integration/bolt/server.h"
+#include "integration/neo4j/recorder.h"
+#include "neo4j/change_log.h"
+#include "neo4j/inventory.h"
+#include "neo4j/label_sample.h"
+#include "neo4j/lease.h"
+#include "neo4j/media_query.h"
+#include "neo4j/media_store.h"
+#include "neo4j/media_writer.h"
+#include "neo4j/neo4j_searcher.h"
+#include "neo4j/replicas.h"
+#include "neo4j/viewing_graph.h"
+
+/// docs/statements.md holds every statement that src/neo4j sends, the operators of its plan that would hurt
+/// with a hundred million nodes, and whether its work grows with them. Here all of src/neo4j is called, what
+/// it sends is read along on the wire, and planned and profiled on labels of 10⁴ and 10⁵ items.
+///
+/// CROSSOVER_UPDATE_DOCS=1 writes the file anew and keeps what was said by hand of statements it knows.
+namespace crossover::neo4j {
+namespace {
+
+using namespace std::chrono_literals;
+using test::Recorder;
+
+constexpr std::int64_t kFew = 10'000;
+constexpr std::int64_t kMany = 100'000;
+constexpr const char* kLabel = "MediaContent";  // as which labels of the test stand in the file
+
+struct Row {
+    std::string plan;
+    std::string work;
+    std::string remark;
+    std::string text;
+};
+using Rows = std::vector<std::pair<std::string, Row>>;
+
+// ---- the file ----
+
+const std::string kFile = std::string(CROSSOVER_SOURCE_DIR) + "/docs/statements.md";
+constexpr const char* kHead =
+    "| statement | operators to mind | work | with 10⁸ items |\n| --- | --- | --- | --- |\n";
+
+Rows read_file() {
+    Rows rows;
+    std::ifstream file(kFile);
+    std::string line;
+    std::map<std::string, std::string> texts;
+    std::string name;
+    bool in_table = false;
+    while (std::getline(file, line)) {
+        if (line.starts_with("| --- ")) {
+            in_table = true;
+        } else if (in_table && line.starts_with("| ")) {
+            std::vector<std::string> cells;
+            for (std::size_t begin = 2, end = 0; (end = line.find(" |", begin)) != std::string::npos;) {
+                cells.push_back(line.substr(begin, end - begin));
+                begin = std::min(end + 3, line.size());
+            }
+            if (cells.size() == 4) rows.push_back({cells[0], {cells[1], cells[2], cells[3], ""}});
+        } else if (line.starts_with("### ")) {
+            name = line.substr(4);
+        } else if (!name.empty() && !line.empty() && !line.starts_with("```")) {
+            texts[name] = line;
+        }
+    }
+    for (auto& [key, row] : rows) row.text = texts[key];
+    return rows;
+}
+
+void write_file(const Rows& rows) {
+    std::ifstream old(kFile);
+    std::stringstream all;
+    all << old.rdbuf();
+    const auto before = all.str().substr(0, all.str().find(kHead));
+    std::ofstream file(kFile);
+    file << before << kHead;
+    for (const auto& [name, row] : rows) {
+        file << "| " << name << " | " << row.plan << " | " << row.work << " | " << row.remark << " |\n";
+    }
+    file << "\n## The statements\n";
+    for (const auto& [name, row] : rows)
+        file << "\n### " << name << "\n\n```cypher\n" << row.text << "\n```\n";
+}
+
+// ---- plans ----
+
+/// Operators whose cost is that of all nodes, or which hold all rows at once.
+bool is_minded(const std::string& type) {
+    static const std::set<std::string> kMinded = {"NodeByLabelScan",
+                                                  "AllNodesScan",
+                                                  "NodeIndexScan",
+                                                  "NodeUniqueIndexScan",
+                                                  "UnionNodeByLabelsScan",
+                                                  "IntersectionNodeByLabelsScan",
+                                                  "SubtractionNodeByLabelsScan",
+                                                  "Sort",
+                                                  "PartialSort",
+                                                  "Eager",
+                                                  "EagerAggregation",
+                                                  "Distinct",
+                                                  "NodeHashJoin",
+                                                  "ValueHashJoin",
+                                                  "CartesianProduct"};
+    return kMinded.contains(type);
+}
+
+void walk(const bolt::Map& plan, std::set<std::string>& operators, std::int64_t& hits) {
+    std::string type = *plan.get_if<std::string>("operatorType");
+    type = type.substr(0, type.find('@'));
+    if (is_minded(type)) operators.insert(type);
+    if (const auto* own = plan.get_if<std::int64_t>("dbHits")) hits += *own;
+    if (const auto* children = plan.get_if<bolt::List>("children")) {
+        for (const auto& child : *children) walk(*child.get_if<bolt::Map>(), operators, hits);
+    }
+}
+
+class Statements : public testing::Test {
+  protected:
+    Statements() {
+        std::random_device random;
+        few_label_ = "Few" + std::to_string(random());
+        many_label_ = "Many" + std::to_string(random());
+    }
+    ~Statements() override {
+        for (const auto& label : {few_label_, many_label_}) {
+            cypher("DROP CONSTRAINT " + label + "_id IF EXISTS");
+            cypher("MATCH (m:" + label + ") CALL { WITH m DETACH DELETE m } IN TRANSACTIONS OF 10000 ROWS");
+        }
+        cypher("DROP CONSTRAINT statements_user IF EXISTS");
+        cypher("MATCH (u:User) WHERE u.id STARTS WITH 'statements-' DETACH DELETE u");
+        cypher("MATCH (c:EmbeddingChange) WHERE c.key STARTS WITH 'statements-' DELETE c");
+    }
+
+    void cypher(const std::string& text, const bolt::Parameters& parameters = {}) {
+        driver_.session({.database = "neo4j", .timeout = 300s}).run(text, parameters).consume();
+    }
+
+    /// Items of two dimensions; titles, directors and genres repeat; three users have seen fifty each.
+    void load(const std::string& label, std::int64_t items) {
+        cypher("CREATE CONSTRAINT " + label + "_id FOR (m:" + label + ") REQUIRE m.id IS UNIQUE");
+        cypher(
+            "UNWIND range(0, $items - 1) AS i CALL { WITH i CREATE (:" + label +
+                " {id: 'm' + toString(1000000 + i), title: 't' + toString(i % 1000), director: 'd' + "
+                "toString(i % 1000), genre: 'g' + toString(i % 20), embedding: [toFloat(i % 97) + 1, 1.0], "
+                "embedding_version: i}) } IN TRANSACTIONS OF 10000 ROWS",
+            {{"items", items}});
+        cypher(
+            "UNWIND range(1, 3) AS u MERGE (user:User {id: 'statements-' + toString(u)}) WITH user, u "
+            "UNWIND range(0, 49) AS i MATCH (m:" +
+            label +
+            " {id: 'm' + toString(1000000 + i * u)}) "
+            "MERGE (user)-[:VIEWED {rating: 5, at: i}]->(m)");
+        cypher("CALL db.awaitIndexes(300)");
+    }
+
+    /// Entries of the outbox whose lease has ended long ago, half of them another collection's.
+    void load_outbox(std::int64_t entries) {
+        cypher(
+            "UNWIND range(0, $entries - 1) AS i CALL { WITH i CREATE (:EmbeddingChange {key: 'statements-' + "
+            "toString($entries + i), collection: CASE WHEN i % 2 = 0 THEN $collection ELSE 'another' END, "
+            "media_id: 'm' + toString(1000000 + i), version: i, op: 'put', created_at: timestamp(), owner: "
+            "'gone', lease: i}) } IN TRANSACTIONS OF 10000 ROWS",
+            {{"entries", entries}, {"collection", sync::MediaMapping().collection}});
+        cypher("CALL db.awaitIndexes(300)");
+    }
+
+    static sync::MediaMapping mapping_of(const std::string& label) {
+        sync::MediaMapping mapping;
+        mapping.label = label;
+        mapping.dimension = 2;
+        mapping.properties = {{"title", sync::PropertyType::text}};
+        return mapping;
+    }
+
+    void call_everything(Recorder& recorder, const std::string& label, std::int64_t items);
+    static std::string normal(std::string text, const std::string& label) {
+        for (std::size_t at = 0; (at = text.find(label, at)) != std::string::npos; at += 1) {
+            text.replace(at, label.size(), kLabel);
+        }
+        return text;
+    }
+
+    /// "PROFILE" or "EXPLAIN"; nothing that it writes stays.
+    bolt::Map plan(const std::string& how, const Recorder::Statement& statement) {
+        auto parameters = statement.parameters;
+        if (parameters.find("key") != nullptr) parameters.set("key", "statements-again");
+        auto session = driver_.session({.database = "neo4j", .fetch_size = -1, .timeout = 300s});
+        auto transaction = session.begin();
+        auto found = transaction.run(how + " " + statement.text, bolt::Parameters(std::move(parameters)))
+                         .consume()
+                         .plan;
+        transaction.rollback();
+        return found;
+    }
+
+    bolt::Driver driver_ = bolt::test::connect();
+    std::string few_label_, many_label_;
+};
+
+void Statements::call_everything(Recorder& recorder, const std::string& label, std::int64_t items) {
+    bolt::Driver driver(bolt::parse_uri(bolt::test::environment("NEO4J_URI")), bolt::test::credentials(), {},
+                        recorder.connector());
+    const std::string database = "neo4j";
+    const auto soon = Deadline::after(300s);
+    auto mapping = mapping_of(label);
+
+    recorder.now("index on ids");
+    inspect_id_support(driver, database, mapping);
+    recorder.now("inferred types");
+    auto unknown = mapping;
+    unknown.dimension = 0;
+    infer_mapping(driver, database, unknown);
+    recorder.now("inferred types of a label with few embeddings");
+    auto sparse = unknown;
+    sparse.embedding_property = "nowhere";
+    EXPECT_THROW(infer_mapping(driver, database, sparse), Error);
+
+    const std::vector<ItemId> ids = {"m1000001", "m1000002", "m1000003"};
+    const auto stop_at_once = [](sync::ScannedBatch&&) { return false; };
+    for (const bool ordered : {true, false}) {
+        MediaStore store(driver, database, mapping, ordered);
+        const std::string how = ordered ? "" : ", without an index";
+        recorder.now("versions by id" + how);
+        const auto seen = store.read_versions(ids, soon);
+        recorder.now("items by id" + how);
+        sync::ItemBatch valid;
+        std::vector<sync::Rejected> rejected;
+        store.read_items(ids, seen, valid, rejected, soon);
+        recorder.now(ordered ? "the first page of a copy" : "a copy" + how);
+        store.scan({}, 1000, stop_at_once);
+        if (!ordered) continue;
+        recorder.now("a page of a copy");
+        store.scan({ids[0], ids[2]}, 1000, stop_at_once);
+        recorder.now("the last page of a copy");
+        store.scan({ids[0], {}}, 1000, stop_at_once);
+        recorder.now("versions of all ids");
+        store.scan_versions({}, [](const ItemId&, sync::Presence) { return false; });
+        recorder.now("versions behind an id");
+        store.scan_versions({ids[0], {}}, [](const ItemId&, sync::Presence) { return false; });
+        recorder.now("ids of another kind");
+        store.scan_foreign_ids([](const sync::Rejected&) {});
+        recorder.now("number of items");
+        store.count_with_embedding();
+        recorder.now("number of nodes without an embedding");
+        store.count_without_embedding();
+        recorder.now("boundaries of ranges");
+        const auto boundaries = store.range_boundaries(4);
+        ASSERT_EQ(boundaries.size(), 3U);
+        for (int i = 0; i < 3; ++i) {  // 'm1000000' and so on: a sample of 10,000 is not off by a twentieth
+            const auto place = std::stod(std::get<std::string>(boundaries[i]).substr(1)) - 1'000'000;
+            EXPECT_NEAR(place / static_cast<double>(items), (i + 1) / 4.0, 0.05) << label;
+        }
+        recorder.now("preflight's sample");
+        auto session = driver.session({.database = database, .fetch_size = -1});
+        store.judge(draw_sample(session, label, 1000).elements, [](const sync::Rejected&) {});
+        recorder.now("versions by element id");
+        session
+            .run(MediaQueries(mapping).versions_by_element(),
+                 {{"elements", bolt::List{"4:00000000-0000-0000-0000-000000000000:1"}}})
+            .consume();
+    }
+
+    recorder.now("vector index");
+    const std::vector<float> wanted = {1, 0.5F};
+    const search::Filter filter = {{"title", search::Comparison::equal, {std::string("t7")}}};
+    {
+        Neo4jSearcher searcher(driver, database, mapping);
+        searcher.index_name(soon);
+        recorder.now("exact search");
+        searcher.nearest({wanted, 10, {}}, soon);
+        recorder.now("exact search with a filter");
+        searcher.nearest({wanted, 10, filter}, soon);
+    }
+    recorder.now("viewings of a user");
+    ViewingGraph graph(driver, database, mapping);
+    graph.count_of("statements-1", soon);
+    recorder.now("best liked of a user");
+    graph.best_liked("statements-1", 10, soon);
+    recorder.now("seen by a user");
+    graph.seen_among("statements-1", ids, soon);
+    recorder.now("candidates of a recommendation");
+    graph.candidates("statements-1", 10, soon);
+    recorder.now("most viewed");
+    graph.most_viewed(10, soon);
+
+    MediaWriter writer(driver, database, mapping, "statements");
+    std::vector<ChangeEntry> entries;
+    for (const auto capture : {Capture::off, Capture::on}) {
+        const std::string how = capture == Capture::on ? ", captured" : "";
+        recorder.now("write" + how);
+        writer.put({"statements", std::vector<double>{1, 2}, {bolt::Value("t")}}, capture, soon);
+        recorder.now("write of properties" + how);
+        writer.put({"statements", std::nullopt, {bolt::Value("t")}}, capture, soon);
+        recorder.now("read of an item");
+        writer.read("statements", soon);
+        recorder.now("deletion" + how);
+        const auto gone = writer.erase("statements", capture, soon);
+        if (gone && gone->entry) entries.push_back(*gone->entry);
+    }
+    ChangeLog log(driver, database, mapping);
+    recorder.now("outbox: indexes");
+    log.prepare();
+    recorder.now("outbox: owed");
+    log.owe(std::vector<ItemId>{"statements"});
+    recorder.now("outbox: settled");
+    const std::vector<ItemId> written = {"statements"};
+    log.settlement(entries)->changed(written, std::vector<sync::Presence>(1), soon);
+    recorder.now("outbox: claimed");
+    log.claim(100);
+    recorder.now("outbox: depth");
+    log.depth(soon);
+
+    recorder.now("lease");
+    {
+        const auto lease =
+            Lease::acquire(driver, database, "statements-" + label, 10s, [](const std::string&) {}, {});
+        recorder.now("barrier");
+        lease->transact(soon, [](bolt::Transaction& transaction) { look_at_barrier(transaction); });
+        lease->expect_writes();
+        recorder.now("lease given up");
+    }
+    cypher("MATCH (l:CrossoverLease) WHERE l.name STARTS WITH 'statements-' DELETE l");
+    recorder.now("heartbeat");
+    Heartbeat heartbeat(driver, database, "statements");
+    heartbeat.beat("dual_write", soon);
+    recorder.now("last heartbeat");
+    heartbeat.withdraw(soon);
+
+    // Last, for it leaves a label that no statement can compare.
+    recorder.now("exact search of a label with a bad embedding");
+    cypher("CREATE (:" + label + " {id: 'bad', embedding: [0.0, 0.0]})");
+    Neo4jSearcher(driver, database, mapping).nearest({wanted, 10, {}}, soon);
+}
+
+TEST_F(Statements, AreWhatTheFileSays) {
+    cypher("CREATE CONSTRAINT statements_user IF NOT EXISTS FOR (u:User) REQUIRE u.id IS UNIQUE");
+    ChangeLog(driver_, "neo4j", mapping_of(few_label_)).prepare();
+    std::map<std::string, std::pair<std::set<std::string>, std::int64_t>> few;
+    Rows seen;
+    for (const auto& [label, items] : {std::pair{few_label_, kFew}, {many_label_, kMany}}) {
+        load(label, items);
+        load_outbox(items);
+        Recorder recorder;
+        call_everything(recorder, label, items);
+        cypher("CALL db.prepareForReplanning(60)");
+        for (const auto& statement : recorder.statements()) {
+            const auto text = normal(statement.text, label);
+            Row row{"–", "–", "", text};
+            std::set<std::string> operators;
+            std::int64_t hits = 0;
+            // Of the schema there is no plan.
+            if (!text.starts_with("SHOW") && !text.starts_with("CREATE CONSTRAINT") &&
+                !text.starts_with("CREATE INDEX") && !text.starts_with("DROP") &&
+                !text.starts_with("CALL db.")) {
+                SCOPED_TRACE(statement.name);
+                try {
+                    walk(plan("PROFILE", statement), operators, hits);
+                } catch (const Error& error) {
+                    // What can't be repeated, or stumbles over the bad embedding, has a plan all the same.
+                    ASSERT_TRUE(error.native_code() == "Neo.ClientError.Statement.ArgumentError" ||
+                                error.native_code() == "Neo.ClientError.Schema.ConstraintValidationFailed")
+                        << error.what();
+                    walk(plan("EXPLAIN", statement), operators, hits);
+                }
+                if (!operators.empty()) {
+                    row.plan.clear();
+                    for (const auto& one : operators) row.plan += (row.plan.empty() ? "" : ", ") + one;
+                }
+            }
+            if (items == kFew) {
+                few[text] = {operators, hits};
+                continue;
+            }
+            const auto before = few.find(text);
+            if (before != few.end() && hits > 0) {
+                row.work = hits <= 2 * before->second.second + 1000 ? "the same" : "grows";
+            }
+            seen.push_back({statement.name, row});
+        }
+    }
+
+    const auto said = read_file();
+    for (auto& [name, row] : seen) {
+        for (const auto& [known, old] : said) {
+            if (known == name) row.remark = old.remark;
+        }
+    }
+    if (std::getenv("CROSSOVER_UPDATE_DOCS") != nullptr) return write_file(seen);
+    const auto names = [](const Rows& rows) {
+        std::vector<std::string> all;
+        for (const auto& [name, row] : rows) all.push_back(name);
+        return all;
+    };
+    const std::string help =
+        "docs/statements.md is behind the code: see statements_test.cpp for how to write it";
+    EXPECT_EQ(names(seen), names(said)) << help;
+    for (const auto& [name, row] : seen) {
+        for (const auto& [known, old] : said) {
+            if (known != name) continue;
+            EXPECT_EQ(row.text, old.text) << name << ": " << help;
+            EXPECT_EQ(row.plan, old.plan) << name;
+            EXPECT_EQ(row.work, old.work) << name;
+            EXPECT_NE(old.remark, "") << name << ": say what it costs with 10⁸ items";
+        }
+    }
+}
+
+}  // namespace
+}  // namespace crossover::neo4j
