@@ -135,9 +135,10 @@ def test_a_large_label_is_looked_at_by_a_sample(graph, preflight):
     assert result.returncode == 0 and report["ready"], report
     inventory = report["inventory"]
     assert inventory["sampled"] and inventory["items"] == 20000 and inventory["items_exact"] and inventory["missing"] == 2000
-    assert 8000 < inventory["sample_items"] < 19000
-    assert inventory["bad"] == {"zero_vector": pytest.approx(inventory["sample_items"] / 10, rel=0.2)}
-    assert inventory["valid"] == pytest.approx(18000, rel=0.02) and inventory["bad_items"] == 20000 - inventory["valid"]
+    # As many as a busy machine reads in the time for it: a thousand nodes at least.
+    assert 800 < inventory["sample_items"] < 10000
+    assert inventory["bad"] == {"zero_vector": pytest.approx(inventory["sample_items"] / 10, rel=0.5)}
+    assert inventory["valid"] == pytest.approx(18000, rel=0.06) and inventory["bad_items"] == 20000 - inventory["valid"]
     assert inventory["dimensions"] == {"2": inventory["sample_items"]} and inventory["properties"] == {"year": "int64"}
     text = preflight("--label", graph.label).stdout
     assert re.search(r"READY FOR MIGRATION, by a sample of [\d,]+ items\n• 20,000 media items\n", text), text
