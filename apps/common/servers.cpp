@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/address.h"
 #include "core/error.h"
 #include "milvus/endpoint.h"
 
@@ -34,11 +35,20 @@ std::unique_ptr<bolt::Driver> make_driver(const Settings& settings) {
                      : bolt::AuthToken::basic(settings.neo4j_user, settings.neo4j_password);
     bolt::DriverConfig config;
     config.ca_file = settings.neo4j_ca_file;
-    return std::make_unique<bolt::Driver>(neo4j_uri(settings), std::move(token), std::move(config));
+    auto uri = neo4j_uri(settings);
+    if (!settings.neo4j_password.empty() && uri.encryption == bolt::Encryption::none) {
+        warn_of_open_secret("Neo4j", uri.address.host, bolt::to_string(uri.address),
+                            "let NEO4J_URI begin with bolt+s:// or neo4j+s://");
+    }
+    return std::make_unique<bolt::Driver>(std::move(uri), std::move(token), std::move(config));
 }
 
 std::unique_ptr<milvus::Client> make_client(const Settings& settings) {
-    milvus_endpoint(settings);
+    const auto endpoint = milvus_endpoint(settings);
+    if (!settings.milvus_token.empty() && !endpoint.tls) {
+        warn_of_open_secret("Milvus", endpoint.host, endpoint.authority(),
+                            "let MILVUS_URI begin with https://");
+    }
     milvus::ClientConfig config;
     config.uri = settings.milvus_uri;
     config.token = settings.milvus_token;
@@ -54,6 +64,10 @@ redis::Address redis_address(const Settings& settings) {
     }
     auto address = redis::parse_url(settings.redis_url);
     address.ca_file = settings.redis_ca_file;
+    if (!address.password.empty() && !address.tls) {
+        warn_of_open_secret("Redis", address.host, redis::to_string(address),
+                            "let REDIS_URL begin with rediss://");
+    }
     return address;
 }
 

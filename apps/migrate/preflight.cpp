@@ -5,7 +5,7 @@
 #include <future>
 
 #include "commands.h"
-#include "core/text.h"
+#include "core/address.h"
 #include "exit_code.h"
 #include "milvus/endpoint.h"
 #include "preflight_report.h"
@@ -67,7 +67,7 @@ class Preflight : public Command {
                 try {
                     return check();
                 } catch (const Error& error) {
-                    return migrate::misconfigured(system, redacted(address), error);
+                    return migrate::misconfigured(system, shown_address(address), error);
                 }
             }));
         };
@@ -110,8 +110,7 @@ class Preflight : public Command {
         const auto& inventory = *report.inventory;
         if (report.servers[1].reached) {
             const auto endpoint = milvus::parse_endpoint(settings.milvus_uri);
-            report.capacity =
-                migrate::ask_capacity(*make_client(settings), migrate::is_loopback(endpoint.host));
+            report.capacity = migrate::ask_capacity(*make_client(settings), is_loopback(endpoint.host));
         }
         report.forecast = migrate::forecast(
             inventory.valid, inventory.mapping.dimension, static_cast<int>(settings.hnsw_m),

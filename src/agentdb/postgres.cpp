@@ -8,7 +8,7 @@
 #include <charconv>
 #include <regex>
 
-#include "core/text.h"
+#include "core/address.h"
 
 namespace crossover::agentdb {
 namespace {
@@ -24,7 +24,7 @@ struct FreeOptions {
     void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
 };
 
-/// "postgresql://host:port/database" of what is to be connected to; throws `usage` where it can't be read.
+/// The address of what is to be connected to; throws `usage` where it can't be read.
 /// libpq's own words are not repeated: they may quote the password.
 std::string name_of(const std::string& url) {
     if (url.empty()) {
@@ -42,16 +42,15 @@ std::string name_of(const std::string& url) {
             "postgresql://user:password@host:5432/database, with special characters in the password as "
             "%XX.");
     }
-    std::string host = "localhost", port = "5432", database;
-    for (const auto* option = options.get(); option->keyword != nullptr; ++option) {
-        if (option->val == nullptr || *option->val == '\0') continue;
-        const std::string_view keyword = option->keyword;
-        if (keyword == "host" || (keyword == "hostaddr" && host == "localhost")) host = option->val;
-        if (keyword == "port") port = option->val;
-        if (keyword == "dbname") database = option->val;
-        if (keyword == "user" && database.empty()) database = option->val;
-    }
-    return fmt::format("postgresql://{}:{}/{}", host, port, database);
+    return shown_address(url);
+}
+
+/// A socket of this machine is not the network.
+void warn_if_open(PGconn* connection, const std::string& name) {
+    if (PQconnectionUsedPassword(connection) == 0 || PQsslInUse(connection) != 0) return;
+    const std::string_view host = PQhost(connection);
+    if (host.empty() || host.front() == '/' || host.front() == '@') return;
+    warn_of_open_secret("PostgreSQL", host, name, "add sslmode=require, or verify-full, to DATABASE_URL");
 }
 
 std::string one_line(std::string_view text) {
@@ -197,11 +196,15 @@ Connection::Connection(const std::string& url, Deadline deadline, const std::str
                     words = words.substr(at + sqlstate.size() + 2);
                 }
             }
+            // libpq quotes what it took for a host or a parameter, which may be a part of the password.
+            const auto told = !sqlstate.empty() || understood_address(url)
+                                  ? one_line(words)
+                                  : "encode what has a meaning in URLs (a '/' in a password is %2F)";
             throw Error(System::postgres, kind,
-                        fmt::format("No connection to {}: {}.{}", name_, redacted(one_line(words)),
-                                    advice(kind, sqlstate)),
+                        fmt::format("No connection to {}: {}.{}", name_, told, advice(kind, sqlstate)),
                         sqlstate);
         }
+        warn_if_open(connection_, name_);
         PQsetErrorVerbosity(connection_, PQERRORS_DEFAULT);
         PQsetnonblocking(connection_, 1);
         PQsetNoticeProcessor(

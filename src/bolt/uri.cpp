@@ -6,8 +6,8 @@
 #include <charconv>
 #include <optional>
 
+#include "core/address.h"
 #include "core/error.h"
-#include "core/text.h"
 
 namespace crossover::bolt {
 
@@ -46,10 +46,9 @@ Address parse_address(const std::string& text) {
 
 Uri parse_uri(const std::string& text) {
     const auto refuse = [&](const std::string& why) {
-        return Error(
-            System::config, ErrorKind::usage,
-            fmt::format("'{}' is no Neo4j URI: {}. Write it like bolt://host:7687 or neo4j+s://host.",
-                        redacted(text), why));
+        return Error(System::config, ErrorKind::usage,
+                     fmt::format("{} is no Neo4j URI: {}. Write it like bolt://host:7687 or neo4j+s://host.",
+                                 shown_address(text), why));
     };
     const auto parsed = boost::urls::parse_uri(text);
     if (!parsed) throw refuse("it cannot be parsed");
@@ -60,7 +59,7 @@ Uri parse_uri(const std::string& text) {
     if (scheme == "neo4j" || scheme == "neo4j+s" || scheme == "neo4j+ssc") {
         uri.routing = true;
     } else if (scheme != "bolt" && scheme != "bolt+s" && scheme != "bolt+ssc") {
-        throw refuse(fmt::format("its scheme is '{}', not bolt or neo4j (with +s or +ssc for TLS)", scheme));
+        throw refuse("its scheme is not bolt or neo4j (with +s or +ssc for TLS)");
     }
     if (scheme.ends_with("+s")) uri.encryption = Encryption::verified;
     if (scheme.ends_with("+ssc")) uri.encryption = Encryption::any_certificate;

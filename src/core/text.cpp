@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <regex>
 #include <vector>
 
 namespace crossover {
@@ -91,23 +90,6 @@ std::optional<std::string> nearest(std::string_view word, std::span<const std::s
         }
     }
     return best;
-}
-
-std::string redacted(std::string_view uri) {
-    std::string text(uri);
-    // The authority's last '@' ends the credentials, because a password may hold an unescaped '@'.
-    if (const auto scheme = text.find("://"); scheme != std::string::npos) {
-        const auto begin = scheme + 3;
-        const auto end = std::min(text.find_first_of("?#", begin), text.size());
-        const auto at = text.rfind('@', end);
-        if (at != std::string::npos && at >= begin) {
-            const auto colon = text.find(':', begin);
-            if (colon < at) text.replace(colon + 1, at - colon - 1, "***");
-        }
-    }
-    static const std::regex kSecretField(R"(\b((?:ssl)?password\s*=\s*)('(?:\\.|[^'\\])*'|[^&\s]*))",
-                                         std::regex::icase);
-    return std::regex_replace(text, kSecretField, "$1***");
 }
 
 }  // namespace crossover

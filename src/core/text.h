@@ -33,8 +33,4 @@ std::optional<std::string> nearest(std::string_view word, std::span<const std::s
 /// Number of insertions, deletions, replacements and swaps of neighbours between two words.
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
-/// A URI or a libpq connection string without its secrets: the password in `user:password@`, and the values
-/// of `password=` and `sslpassword=`, become `***`. Everything else stays.
-std::string redacted(std::string_view uri);
-
 }  // namespace crossover

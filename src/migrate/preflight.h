@@ -121,7 +121,4 @@ Forecast forecast(std::int64_t items, std::uint32_t dimension, int hnsw_m, int e
 /// Asks Milvus's node metrics. Where they do not tell the disk and `local`, the file system is asked.
 Capacity ask_capacity(milvus::Client& client, bool local);
 
-/// "127.0.0.1", "localhost", "::1": a server on this machine.
-bool is_loopback(const std::string& host);
-
 }  // namespace crossover::migrate

@@ -82,8 +82,4 @@ Capacity ask_capacity(milvus::Client& client, bool local) {
     return capacity;
 }
 
-bool is_loopback(const std::string& host) {
-    return host == "localhost" || host == "::1" || host.starts_with("127.");
-}
-
 }  // namespace crossover::migrate

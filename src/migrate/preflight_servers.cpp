@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "bolt/driver.h"
+#include "core/address.h"
 #include "core/text.h"
 #include "migrate/preflight.h"
 #include "milvus/client.h"
@@ -130,7 +131,7 @@ ServerState check_milvus(milvus::Client& client, const std::string& address) {
 }
 
 ServerState check_postgres(const std::string& url) {
-    auto state = begin(System::postgres, redacted(url));
+    auto state = begin(System::postgres, shown_address(url));
     const std::string seconds = std::to_string(kSeconds);
     const char* keywords[] = {"dbname", "connect_timeout", "application_name", nullptr};
     const char* values[] = {url.c_str(), seconds.c_str(), "crossover", nullptr};
@@ -145,7 +146,10 @@ ServerState check_postgres(const std::string& url) {
     }
     // libpq gives no code for a failed connection; a ping without the password tells who refused.
     const auto ping = PQpingParams(keywords, values, 1);
-    const auto why = redacted(first_line(PQerrorMessage(connection.get())));
+    // libpq quotes what it took for a host or a parameter, which may be a part of the password.
+    const auto why = understood_address(url)
+                         ? first_line(PQerrorMessage(connection.get()))
+                         : "encode what has a meaning in URLs (a '/' in a password is %2F)";
     if (ping == PQPING_OK) {
         fail(state, ErrorKind::authentication,
              fmt::format("PostgreSQL at {} refused the connection: {}. Check user, password and database in "
@@ -167,7 +171,7 @@ ServerState check_postgres(const std::string& url) {
 }
 
 ServerState check_redis(const std::string& url, const std::string& ca_file) {
-    auto state = begin(System::redis, redacted(url));
+    auto state = begin(System::redis, shown_address(url));
     std::string info;
     try {
         auto where = redis::parse_url(url);

@@ -60,8 +60,8 @@ Endpoint parse_endpoint(std::string_view uri) {
     }
     if (endpoint.host.empty()) refuse("names no host");
     if (std::any_of(endpoint.host.begin(), endpoint.host.end(),
-                    [](unsigned char c) { return c <= ' ' || c == 0x7f; })) {
-        refuse("has a blank or control character in its host");
+                    [](unsigned char c) { return c <= ' ' || c == 0x7f || c == '='; })) {
+        refuse("has a blank, a control character or '=' in its host");
     }
     if (!port_given) {
         endpoint.port = endpoint.tls ? 443 : 19530;

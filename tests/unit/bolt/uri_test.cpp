@@ -42,7 +42,7 @@ TEST(UriTest, TakesTheRoutingContextFromTheQuery) {
 
 TEST(UriTest, SaysWhatIsWrong) {
     const std::pair<const char*, const char*> cases[] = {
-        {"http://h:7474", "its scheme is 'http'"},
+        {"http://h:7474", "http://h:7474 is no Neo4j URI: its scheme is not bolt"},
         {"localhost:7687", "is no Neo4j URI"},
         {"bolt://", "no host"},
         {"bolt://h:0", "port"},
