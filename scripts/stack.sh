@@ -16,7 +16,8 @@
 #   --neo4j-version 5.26|2025    with up, for a new stack (default 5.26; 2025 speaks Bolt 6)
 #   --help                       this text
 #
-# Logs are in D/logs, process ids in D/run. To remove a stack: down, then delete D.
+# Logs are in D/logs, process ids in D/run. To remove a stack: down, then delete D. What an administrator would set
+# in Neo4j's configuration may stand in D/neo4j.conf.
 set -euo pipefail
 # shellcheck source=scripts/lib/all.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib/all.sh"

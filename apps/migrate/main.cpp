@@ -57,6 +57,9 @@ int report(const Error& error, bool json) {
                                      {{"system", to_string(error.system())},
                                       {"kind", to_string(error.kind())},
                                       {"native_code", error.native_code()},
+                                      {"gql_status", error.server_words().gql_status},
+                                      {"server_message", error.server_words().message},
+                                      {"cause", error.server_words().cause},
                                       {"message", error.what()},
                                       {"exit_code", static_cast<int>(code)}}}};
         fmt::print("{}\n", object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));

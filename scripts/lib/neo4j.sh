@@ -36,6 +36,7 @@ db.tx_log.preallocate=false
 db.tx_log.rotation.size=64M
 db.tx_log.rotation.retention_policy=256M size
 CONF
+  [[ ! -e $DIR/neo4j.conf ]] || cat "$DIR/neo4j.conf" >>"$home/conf/neo4j.conf"
   neo4j_command "$NEO4J_LINE" "$home"
   launch neo4j "${NEO4J_COMMAND[0]}" "-XX:SharedArchiveFile=$CACHE/$NEO4J_CLASSES/classes.jsa" "${NEO4J_COMMAND[@]:1}"
 }

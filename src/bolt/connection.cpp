@@ -167,6 +167,11 @@ const SessionProtocol::Event& Connection::receive(const Patience& patience) {
             case SessionProtocol::Fault::unexpected:
                 throw protocol_error("an answer to no question");
         }
+        if (patience.deadline && patience.deadline->passed()) {
+            // Says nothing of the server: who takes the rows may have been slow.
+            throw Error(System::neo4j, ErrorKind::timeout,
+                        fmt::format("Neo4j at {} was given no more time to answer in.", to_string(address_)));
+        }
         try {
             const auto room = protocol_->input().prepare();
             Patience wait = patience;

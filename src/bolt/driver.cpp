@@ -14,10 +14,10 @@ Driver::~Driver() {
 }
 
 ServerInfo Driver::verify_connectivity(const std::string& database, Deadline deadline) {
-    Pool::Lease lease = core_->acquire(database, AccessMode::read, {}, deadline);
+    auto [lease, name] = core_->acquire(database, AccessMode::read, {}, deadline);
     const ServerInfo info{to_string(lease->address()), lease->server_agent(), lease->version()};
     // Only a transaction shows whether the database is there.
-    lease->protocol().begin({database, AccessMode::read, {}, std::nullopt});
+    lease->protocol().begin({name, AccessMode::read, {}, deadline.remaining()});
     lease->protocol().rollback();
     lease->flush(deadline);
     lease->expect_success(Patience::until(deadline), database);

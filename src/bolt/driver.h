@@ -35,7 +35,10 @@ struct DriverConfig {
     /// A connection idle for longer is asked whether it lives before it is used.
     std::chrono::milliseconds liveness_check_after{30'000};
     std::chrono::milliseconds max_connection_lifetime{3'600'000};
-    std::chrono::milliseconds timeout{60'000};         ///< of sessions that name none
+    std::chrono::milliseconds timeout{60'000};  ///< of sessions that name none
+    /// What servers are told of transactions without a deadline, which they would otherwise end by a setting
+    /// of their own (db.transaction.timeout).
+    std::chrono::milliseconds longest_transaction{std::chrono::hours(7 * 24)};
     std::chrono::milliseconds max_retry_time{30'000};  ///< of execute_read and execute_write
     std::size_t max_message_bytes = Dechunker::kDefaultMaxMessageBytes;
     std::string ca_file = {};  ///< PEM, for `+s`; empty = the system's authorities

@@ -49,7 +49,9 @@ DriverCore::DriverCore(Uri uri, AuthToken auth, DriverConfig config, Connector c
 }
 
 std::unique_ptr<Connection> DriverCore::open(const Address& address, Deadline deadline) const {
-    const Deadline limit = deadline.earlier(Deadline::after(config_.connect_timeout));
+    Deadline limit = deadline.earlier(Deadline::after(config_.connect_timeout));
+    // One that is silent must leave time for another.
+    if (router_) limit = limit.earlier(Deadline::after(deadline.remaining() / 2));
     return Connection::open(connector_(address, limit), address, options_, limit);
 }
 
@@ -59,8 +61,14 @@ RoutingTable DriverCore::ask(const Address& router, const std::string& database,
     if (!lease->protocol().route(uri_.routing_context, bookmarks, database)) {
         throw Error(System::neo4j, ErrorKind::too_large, "The bookmarks for Neo4j are too large to send.");
     }
-    lease->flush(deadline);
-    const Map metadata = lease->expect_success(Patience::until(deadline), database);
+    Map metadata;
+    try {
+        lease->flush(deadline);
+        metadata = lease->expect_success(Patience::until(deadline), database);
+    } catch (const Error& error) {
+        notice(error, router, database);
+        throw;
+    }
     auto table = parse_routing_table(metadata);
     if (!table) {
         throw Error(
@@ -73,17 +81,18 @@ RoutingTable DriverCore::ask(const Address& router, const std::string& database,
     return std::move(*table);
 }
 
-Pool::Lease DriverCore::acquire(const std::string& database, AccessMode access,
-                                const std::vector<std::string>& bookmarks, std::optional<Deadline> deadline) {
+DriverCore::Acquired DriverCore::acquire(const std::string& database, AccessMode access,
+                                         const std::vector<std::string>& bookmarks,
+                                         std::optional<Deadline> deadline) {
     const Deadline limit = deadline ? *deadline : Deadline::after(config_.acquire_timeout);
-    if (!router_) return pool_->acquire(uri_.address, limit);
+    if (!router_) return {pool_->acquire(uri_.address, limit), database};
     constexpr int kServersTried = 8;
     for (int tried = 1;; ++tried) {
-        const Address address = router_->choose(database, access, bookmarks, limit);
+        const Router::Server server = router_->choose(database, access, bookmarks, limit);
         try {
-            return pool_->acquire(address, limit);
+            return {pool_->acquire(server.address, limit), server.database};
         } catch (const Error& error) {
-            notice(error, address, database);
+            notice(error, server.address, database);
             const bool gone = error.kind() == ErrorKind::unreachable || error.kind() == ErrorKind::timeout;
             if (!gone || tried == kServersTried || limit.passed()) throw;
         }
@@ -92,16 +101,14 @@ Pool::Lease DriverCore::acquire(const std::string& database, AccessMode access,
 
 void DriverCore::notice(const Error& error, const Address& address, const std::string& database) {
     const std::string& code = error.native_code();
-    if (code == "Neo.ClientError.Security.AuthorizationExpired") pool_->renew_all();
-    if (code.empty() && error.kind() == ErrorKind::unreachable) pool_->drop_idle(address);
-    if (!router_) return;
-    if (code.empty()) {
-        if (error.kind() == ErrorKind::unreachable || error.kind() == ErrorKind::timeout)
-            router_->forget(address);
-    } else if (code == "Neo.ClientError.Cluster.NotALeader" ||
-               code == "Neo.ClientError.General.ForbiddenOnReadOnlyDatabase" ||
-               code == "Neo.TransientError.Database.DatabaseUnavailable" ||
-               code == "Neo.TransientError.General.DatabaseUnavailable") {
+    if (code == kAuthorizationExpired) pool_->renew_all();
+    if (code.empty() && (error.kind() == ErrorKind::unreachable || error.kind() == ErrorKind::timeout)) {
+        pool_->drop_idle(address);
+        if (router_) router_->forget(address);
+    } else if (router_ && (code == "Neo.ClientError.Cluster.NotALeader" ||
+                           code == "Neo.ClientError.General.ForbiddenOnReadOnlyDatabase" ||
+                           code == "Neo.TransientError.Database.DatabaseUnavailable" ||
+                           code == "Neo.TransientError.General.DatabaseUnavailable")) {
         router_->expire(database);
     }
 }

@@ -18,11 +18,15 @@ class DriverCore {
   public:
     DriverCore(Uri uri, AuthToken auth, DriverConfig config, Connector connector);
 
+    struct Acquired {
+        Pool::Lease lease;
+        std::string database;  ///< the one asked for, or the user's home database where its name is known
+    };
     /// A connection to a server that may serve such a transaction. `deadline` unset = acquire_timeout.
-    Pool::Lease acquire(const std::string& database, AccessMode access,
-                        const std::vector<std::string>& bookmarks, std::optional<Deadline> deadline);
+    Acquired acquire(const std::string& database, AccessMode access,
+                     const std::vector<std::string>& bookmarks, std::optional<Deadline> deadline);
 
-    /// Draws the consequences of an error for routing and pool.
+    /// Draws the consequences for routing and pool of what a server answered, or of its silence.
     void notice(const Error& error, const Address& address, const std::string& database);
 
     /// False when the driver was closed meanwhile.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace crossover::bolt {
 
 namespace {
@@ -46,13 +48,22 @@ Map to_map(const TransactionExtra& extra) {
     if (extra.access == AccessMode::read) map.append("mode", "r");
     if (!extra.bookmarks.empty())
         map.append("bookmarks", List(extra.bookmarks.begin(), extra.bookmarks.end()));
-    if (extra.timeout_ms) map.append("tx_timeout", *extra.timeout_ms);
+    map.append("tx_timeout", std::max<std::int64_t>(1, extra.timeout.count()));
     return map;
 }
 
 std::string text_of(const Map& map, std::string_view key) {
     const auto* text = map.get_if<std::string>(key);
     return text == nullptr ? std::string() : *text;
+}
+
+/// What the innermost of the causes says (from Bolt 5.7); empty where there is none.
+std::string innermost_cause(const Map& metadata) {
+    const Map* cause = metadata.get_if<Map>("cause");
+    if (cause == nullptr) return {};
+    while (const Map* deeper = cause->get_if<Map>("cause")) cause = deeper;
+    auto message = text_of(*cause, "message");
+    return message.empty() ? text_of(*cause, "description") : message;
 }
 
 /// Meaning of Neo4j's codes: Neo4j's "Status codes" manual, as of 5.26.
@@ -67,6 +78,7 @@ ErrorKind kind_of(std::string_view code) {
         {"Neo.TransientError.", ErrorKind::unavailable},
         {"Neo.ClientError.Cluster.NotALeader", ErrorKind::unavailable},
         {"Neo.ClientError.General.ForbiddenOnReadOnlyDatabase", ErrorKind::unavailable},
+        {kAuthorizationExpired, ErrorKind::unavailable},
         {"Neo.ClientError.Security.", ErrorKind::authentication},
         {"Neo.ClientError.Database.DatabaseNotFound", ErrorKind::not_found},
         {"Neo.ClientError.Schema.ConstraintValidationFailed", ErrorKind::conflict},
@@ -174,31 +186,43 @@ Error failure_to_error(const Map& metadata, const std::string& server, const std
                        const std::string& database) {
     std::string code = text_of(metadata, "neo4j_code");  // From Bolt 5.7; "code" before.
     if (code.empty()) code = text_of(metadata, "code");
-    if (code.empty()) code = text_of(metadata, "gql_status");
-    const std::string message = text_of(metadata, "message");
+    ServerWords words{text_of(metadata, "message"), text_of(metadata, "gql_status"),
+                      text_of(metadata, "description"), innermost_cause(metadata)};
+    if (code.empty()) code = words.gql_status;
     const ErrorKind kind = kind_of(code);
+    // The outer sentence may say no more than that something went wrong.
+    const bool new_cause = !words.cause.empty() && words.message.find(words.cause) == std::string::npos;
+    std::string said =
+        new_cause ? fmt::format("{} Its cause: {}", words.message, words.cause) : words.message;
+    if (said.ends_with('.')) said.pop_back();
     const std::string who = user.empty() ? "this client" : fmt::format("user '{}'", user);
     std::string sentence;
     if (code == "Neo.ClientError.Security.Unauthorized") {
-        sentence = user.empty()
-                       ? fmt::format("Neo4j at {} refused the credentials ({}): {}. ", server, code, message)
-                       : fmt::format("Neo4j at {} refused the password for {} ({}): {}. ", server, who, code,
-                                     message);
+        sentence =
+            user.empty()
+                ? fmt::format("Neo4j at {} refused the credentials ({}): {}. ", server, code, said)
+                : fmt::format("Neo4j at {} refused the password for {} ({}): {}. ", server, who, code, said);
         sentence += "Check NEO4J_USER and NEO4J_PASSWORD.";
     } else if (kind == ErrorKind::authentication) {
         sentence = fmt::format(
             "Neo4j at {} does not permit this to {} ({}): {}. Check the user's password and rights.", server,
-            who, code, message);
+            who, code, said);
     } else if (kind == ErrorKind::not_found) {
         sentence = fmt::format("Neo4j at {} has no database '{}' ({}): {}. Check NEO4J_DATABASE.", server,
-                               database, code, message);
+                               database, code, said);
+    } else if (kind == ErrorKind::timeout) {
+        sentence = fmt::format(
+            "Neo4j at {} ended a transaction that took longer than it was given ({}): {}. Look what keeps "
+            "Neo4j "
+            "busy, and try again.",
+            server, code, said);
     } else if (kind == ErrorKind::unavailable || kind == ErrorKind::overloaded) {
         sentence =
-            fmt::format("Neo4j at {} cannot do this now ({}): {}. Try again later.", server, code, message);
+            fmt::format("Neo4j at {} cannot do this now ({}): {}. Try again later.", server, code, said);
     } else {
-        sentence = fmt::format("Neo4j at {} refused ({}): {}", server, code, message);
+        sentence = fmt::format("Neo4j at {} refused ({}): {}", server, code, said);
     }
-    return Error(System::neo4j, kind, sentence, code);
+    return Error(System::neo4j, kind, sentence, code, std::move(words));
 }
 
 }  // namespace crossover::bolt

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bolt/auth.h"
@@ -24,7 +26,9 @@ struct TransactionExtra {
     std::string database;  ///< empty = the user's home database
     AccessMode access = AccessMode::write;
     std::vector<std::string> bookmarks;
-    std::optional<std::int64_t> timeout_ms;  ///< after which the server ends the transaction
+    /// After which the server ends the transaction, at least 1 ms: to a server 0 means never. From Neo4j 5.3
+    /// it beats the server's db.transaction.timeout; before, the shorter one holds.
+    std::chrono::milliseconds timeout{1};
 };
 
 // Each appends one message, not chunked, to `out`; false where a value in it cannot be encoded.
@@ -53,6 +57,9 @@ struct Response {
 
 /// Reads one message into `response`; false where it is none that a server may send.
 bool decode_response(std::span<const std::byte> message, Response& response);
+
+/// The user must be authenticated anew, which a new connection does: nothing is wrong with the password.
+inline constexpr std::string_view kAuthorizationExpired = "Neo.ClientError.Security.AuthorizationExpired";
 
 /// The server's FAILURE as an error. `server` is its address; it, the user and the database are for the
 /// sentence.

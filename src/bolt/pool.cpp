@@ -78,14 +78,16 @@ Pool::Lease Pool::acquire(const Address& address, Deadline deadline) {
     }
 }
 
-bool Pool::alive(Idle& idle, Deadline deadline) const {
+bool Pool::alive(Idle& idle, Deadline deadline) {
     const auto now = config_.now();
     if (now - idle.opened >= config_.max_lifetime || !idle.connection->quiet()) return false;
     if (now - idle.since < config_.liveness_check_after) return true;
     try {
-        idle.connection->reset(deadline);
+        // A server that lives answers at once; one that is gone must leave time for a new connection.
+        idle.connection->reset(deadline.earlier(Deadline::after(deadline.remaining() / 2)));
         return true;
     } catch (const Error&) {
+        drop_idle(idle.connection->address());  // They are gone the same way.
         return false;
     }
 }

@@ -78,7 +78,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
     };
 
     Pool(PoolConfig config, Open open);
-    bool alive(Idle& idle, Deadline deadline) const;
+    bool alive(Idle& idle, Deadline deadline);
     Lease lend(const Address& address, Idle idle);
     void take_back(Lease& lease) noexcept;
     void release_place(const Address& address) noexcept;

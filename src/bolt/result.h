@@ -76,8 +76,8 @@ struct Summary {
 /// At most one batch (`fetch_size` rows) is under way: the server makes the next one once the last row of
 /// the former was taken. With fetch_size -1 all rows are one batch, held back by TCP alone.
 ///
-/// All calls throw crossover::Error. Inactivity is limited, not duration: each wait for the server may last
-/// the session's timeout, which the server's keep-alives renew. RunOptions::deadline limits the whole.
+/// All calls throw crossover::Error. The session's timeout limits the server's silence, its deadline or that
+/// of RunOptions the whole.
 ///
 /// A Result destroyed before its end is ended: under read access by RESET, at once; under write access by
 /// reading on, so that an auto-commit statement commits. Only consume() tells whether it did.
@@ -112,7 +112,8 @@ class [[nodiscard]] Result {
     std::vector<Record> collect();
     /// The only row; Error `rejected` where there is none or more than one.
     Record single();
-    /// Skips the rows that are left, lets the statement end, and says how it went.
+    /// Skips the rows that are left, lets the statement end, and says how it went. Asking for rows is then an
+    /// error.
     Summary consume();
     /// Stops the statement by RESET. An auto-commit or explicit transaction that is not committed is rolled
     /// back.

@@ -7,6 +7,23 @@
 
 namespace crossover::bolt {
 
+namespace {
+
+/// True of failures that are the client's, so that the next router would answer the same: what the official
+/// drivers do not repeat either (neo4j-python-driver 5 and 6, "fatal during discovery").
+bool same_everywhere(const std::string& code) {
+    constexpr std::string_view kCodes[] = {
+        "Neo.ClientError.Database.DatabaseNotFound",   "Neo.ClientError.Request.Invalid",
+        "Neo.ClientError.Statement.ArgumentError",     "Neo.ClientError.Statement.TypeError",
+        "Neo.ClientError.Transaction.InvalidBookmark", "Neo.ClientError.Transaction.InvalidBookmarkMixture",
+    };
+    if (code == kAuthorizationExpired) return false;
+    return code.starts_with("Neo.ClientError.Security.") ||
+           std::ranges::find(kCodes, code) != std::end(kCodes);
+}
+
+}  // namespace
+
 std::optional<RoutingTable> parse_routing_table(const Map& metadata) {
     const Map* map = metadata.get_if<Map>("rt");
     if (map == nullptr) return std::nullopt;
@@ -14,6 +31,7 @@ std::optional<RoutingTable> parse_routing_table(const Map& metadata) {
     const List* servers = map->get_if<List>("servers");
     if (seconds == nullptr || servers == nullptr) return std::nullopt;
     RoutingTable table;
+    if (const auto* name = map->get_if<std::string>("db")) table.database = *name;
     constexpr std::int64_t kLongest = 365LL * 24 * 3600;
     table.time_to_live = std::chrono::seconds(std::clamp<std::int64_t>(*seconds, 0, kLongest));
     for (const Value& server : *servers) {
@@ -39,16 +57,18 @@ std::optional<RoutingTable> parse_routing_table(const Map& metadata) {
 Router::Router(Address seed, Ask ask, Load load, Now now)
     : seed_(std::move(seed)), ask_(std::move(ask)), load_(std::move(load)), now_(std::move(now)) {}
 
-Address Router::choose(const std::string& database, AccessMode access,
-                       const std::vector<std::string>& bookmarks, Deadline deadline) {
-    if (auto address = pick(database, access)) return *address;
+Router::Server Router::choose(const std::string& database, AccessMode access,
+                              const std::vector<std::string>& bookmarks, Deadline deadline) {
+    if (auto server = pick(database, access)) return *server;
     // Not under the lock: others may still use what they know. Two fetches at once do no harm.
     RoutingTable table = fetch(database, bookmarks, deadline);
     {
         std::lock_guard lock(mutex_);
+        // Who asked for the home database goes on by its name.
+        if (database.empty() && !table.database.empty()) tables_[table.database] = Entry{table, now_()};
         tables_[database] = Entry{std::move(table), now_()};
     }
-    if (auto address = pick(database, access)) return *address;
+    if (auto server = pick(database, access)) return *server;
     throw Error(
         System::neo4j, ErrorKind::unavailable,
         fmt::format(
@@ -57,7 +77,7 @@ Address Router::choose(const std::string& database, AccessMode access,
             database.empty() ? "of the user" : database));
 }
 
-std::optional<Address> Router::pick(const std::string& database, AccessMode access) {
+std::optional<Router::Server> Router::pick(const std::string& database, AccessMode access) {
     std::lock_guard lock(mutex_);
     const auto found = tables_.find(database);
     if (found == tables_.end() || found->second.expired) return std::nullopt;
@@ -77,7 +97,8 @@ std::optional<Address> Router::pick(const std::string& database, AccessMode acce
             best = candidate;
         }
     }
-    return best;
+    if (!best) return std::nullopt;
+    return Server{*best, database.empty() ? entry.table.database : database};
 }
 
 RoutingTable Router::fetch(const std::string& database, const std::vector<std::string>& bookmarks,
@@ -91,15 +112,18 @@ RoutingTable Router::fetch(const std::string& database, const std::vector<std::s
     std::erase(routers, seed_);
     routers.push_back(seed_);
     for (std::size_t i = 0;; ++i) {
-        const bool last = i + 1 == routers.size();
+        const std::size_t left = routers.size() - i;
+        const bool last = left == 1;
         try {
-            RoutingTable table = ask_(routers[i], database, bookmarks, deadline);
+            // One that is silent must leave time for the others.
+            const Deadline share = Deadline::after(deadline.remaining() / static_cast<long>(left));
+            RoutingTable table =
+                ask_(routers[i], database, bookmarks, last ? deadline : share.earlier(deadline));
             const bool useful = !table.routers.empty() && !(table.readers.empty() && table.writers.empty());
             if (useful || last) return table;
         } catch (const Error& error) {
-            // What the next router would answer too is not asked again.
-            const bool passing = error.retryable() || error.kind() == ErrorKind::protocol;
-            if (last || !passing || deadline.passed()) throw;
+            const bool ours = error.kind() == ErrorKind::cancelled || same_everywhere(error.native_code());
+            if (last || ours || deadline.passed()) throw;
             forget(routers[i]);
         }
     }
@@ -116,7 +140,9 @@ void Router::forget(const Address& address) {
 
 void Router::expire(const std::string& database) {
     std::lock_guard lock(mutex_);
-    if (const auto found = tables_.find(database); found != tables_.end()) found->second.expired = true;
+    for (auto& [name, entry] : tables_) {
+        if (name == database || entry.table.database == database) entry.expired = true;
+    }
 }
 
 }  // namespace crossover::bolt

@@ -15,6 +15,7 @@ namespace crossover::bolt {
 
 /// Which servers of a cluster do what for one database.
 struct RoutingTable {
+    std::string database;  ///< the user's home database where none was asked for; empty where not said
     std::vector<Address> routers;
     std::vector<Address> readers;
     std::vector<Address> writers;
@@ -33,14 +34,19 @@ class Router {
                                            const std::vector<std::string>& bookmarks, Deadline deadline)>;
     using Load = std::function<std::size_t(const Address&)>;
     using Now = std::function<Deadline::Clock::time_point()>;
+    struct Server {
+        Address address;
+        std::string database;  ///< the one asked for; the user's home database by its name
+    };
 
     Router(
         Address seed, Ask ask, Load load, Now now = [] { return Deadline::Clock::now(); });
 
     /// Fetches the table first where there is none, it is too old or lacks the role: from the routers it
-    /// names, at last from the seed. Throws `unavailable` where the database has no such server now.
-    Address choose(const std::string& database, AccessMode access, const std::vector<std::string>& bookmarks,
-                   Deadline deadline);
+    /// names, at last from the seed; one that fails is forgotten, unless by a failure that all would give.
+    /// Throws `unavailable` where the database has no such server now.
+    Server choose(const std::string& database, AccessMode access, const std::vector<std::string>& bookmarks,
+                  Deadline deadline);
 
     /// The server cannot be reached: out of all tables.
     void forget(const Address& address);
@@ -53,7 +59,7 @@ class Router {
         Deadline::Clock::time_point fetched;
         bool expired = false;
     };
-    std::optional<Address> pick(const std::string& database, AccessMode access);
+    std::optional<Server> pick(const std::string& database, AccessMode access);
     RoutingTable fetch(const std::string& database, const std::vector<std::string>& bookmarks,
                        Deadline deadline);
 

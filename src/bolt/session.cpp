@@ -12,36 +12,35 @@ namespace {
 /// True where a transaction that failed before its COMMIT may be repeated because the cause passes by itself.
 bool passes(const Error& error) {
     if (error.system() != System::neo4j) return false;
-    const std::string& code = error.native_code();
-    if (code.empty()) return error.kind() == ErrorKind::unreachable || error.kind() == ErrorKind::unavailable;
-    return code == "Neo.ClientError.Security.AuthorizationExpired" ||
-           error.kind() == ErrorKind::unavailable || error.kind() == ErrorKind::overloaded;
+    // Without a code it was silence or the network; with one it is Neo4j that ended what took too long.
+    return error.kind() == ErrorKind::timeout ? error.native_code().empty() : error.retryable();
 }
 
 }  // namespace
 
-Transaction::Transaction(std::shared_ptr<SessionContext> context) noexcept : context_(std::move(context)) {}
+Transaction::Transaction(std::shared_ptr<SessionContext> context) noexcept
+    : context_(std::move(context)), number_(context_->transaction_number()) {}
 Transaction::Transaction(Transaction&&) noexcept = default;
 
 Transaction::~Transaction() {
-    if (context_) context_->rollback_quietly();
+    if (context_) context_->rollback_quietly(number_);
 }
 
 Result Transaction::run(const std::string& query, const Parameters& parameters, const RunOptions& options) {
-    return Result(context_->run_in_transaction(query, parameters, options));
+    return Result(context_->run_in_transaction(number_, query, parameters, options));
 }
 
 void Transaction::commit() {
-    context_->commit();
+    context_->commit(number_);
 }
 void Transaction::rollback() {
-    context_->rollback();
+    context_->rollback(number_);
 }
 bool Transaction::open() const noexcept {
-    return context_ && context_->in_transaction();
+    return context_ && context_->in_transaction(number_);
 }
 Version Transaction::version() const {
-    return context_->version();
+    return context_->version(number_);
 }
 
 Session::Session(std::shared_ptr<SessionContext> context) noexcept : context_(std::move(context)) {}
@@ -63,8 +62,7 @@ std::vector<std::string> Session::last_bookmarks() const {
 
 void Session::repeat(AccessMode access, const RunOptions& options,
                      const std::function<void(Transaction&)>& work) {
-    Deadline limit = Deadline::after(context_->core().config().max_retry_time);
-    if (options.deadline) limit = limit.earlier(*options.deadline);
+    std::optional<Deadline> limit;  // from the first failure on
     Backoff backoff;
     while (true) {
         try {
@@ -76,8 +74,10 @@ void Session::repeat(AccessMode access, const RunOptions& options,
             if (transaction.open()) transaction.commit();
             return;
         } catch (const Error& error) {
+            if (!limit)
+                limit = context_->limited(Deadline::after(context_->core().config().max_retry_time), options);
             const auto wait = backoff.next();
-            if (context_->commit_unknown() || !passes(error) || limit.remaining() <= wait) throw;
+            if (context_->commit_unknown() || !passes(error) || limit->remaining() <= wait) throw;
             if (!context_->core().sleep(wait)) throw;
         }
     }

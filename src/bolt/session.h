@@ -26,16 +26,18 @@ struct SessionConfig {
     /// Read what these transactions wrote, wherever they ran.
     std::vector<std::string> bookmarks = {};
     std::int64_t fetch_size = 1000;  ///< rows of one PULL; -1 = all
-    /// Longest wait for the server, for each call and each row. Unset = the driver's.
+    /// For everything done here, as one: waiting for connections, transactions and their repetition, rows.
+    /// The server is told too. Unset = each call may last `timeout`, and rows may come for as long as they
+    /// do.
+    std::optional<Deadline> deadline = {};
+    /// Longest silence of the server, in each call and before each row; its keep-alives are no silence. Unset
+    /// = the driver's.
     std::optional<std::chrono::milliseconds> timeout = {};
 };
 
 struct RunOptions {
-    /// For the whole: waiting for a connection, the statement or transaction, its rows. Unset = the session's
-    /// timeout for each step.
+    /// Of this statement or transaction, where it is earlier than the session's.
     std::optional<Deadline> deadline = {};
-    /// After which the server itself ends the transaction. Unset = the server's configuration.
-    std::optional<std::chrono::milliseconds> server_timeout = {};
     std::optional<std::int64_t> fetch_size = {};  ///< unset = the session's
 };
 
@@ -43,6 +45,7 @@ struct RunOptions {
 /// it.
 class Transaction {
   public:
+    /// The one that `context` has just begun.
     explicit Transaction(std::shared_ptr<SessionContext> context) noexcept;
     Transaction(Transaction&&) noexcept;
     Transaction& operator=(Transaction&&) = delete;
@@ -53,6 +56,7 @@ class Transaction {
     /// A connection lost, or a deadline passed, after COMMIT was sent is an Error (`unreachable`, `timeout`)
     /// that says that the outcome is unknown.
     void commit();
+    /// Nothing where an error or a rollback has ended it. Throws `rejected` where it was committed.
     void rollback();
     bool open() const noexcept;
     /// What its server speaks: queries may depend on it. Throws where the transaction has ended.
@@ -60,6 +64,7 @@ class Transaction {
 
   private:
     std::shared_ptr<SessionContext> context_;
+    std::uint64_t number_ = 0;  ///< which of the context's
 };
 
 /// A chain of transactions, each of which sees the ones before (by bookmarks). Takes a connection from the
@@ -80,9 +85,9 @@ class Session {
     Transaction begin(const RunOptions& options = {});
 
     /// Calls `work(Transaction&)`, commits, and returns what it returned. Repeats it in a new transaction,
-    /// after a growing wait, where the failure passes by itself: transient errors, no leader, a lost
-    /// connection before COMMIT. Ends with the last error once DriverConfig::max_retry_time is over. `work`
-    /// must not commit itself.
+    /// after a growing wait, where the failure passes by itself: transient errors, no leader, a connection
+    /// lost or a server silent before COMMIT. Ends with the last error DriverConfig::max_retry_time after the
+    /// first one, or with the deadline. `work` must not commit itself.
     template <class Work>
     auto execute_read(Work&& work, const RunOptions& options = {}) {
         return execute(AccessMode::read, std::forward<Work>(work), options);

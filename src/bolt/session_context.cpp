@@ -27,7 +27,7 @@ SessionContext::SessionContext(std::shared_ptr<DriverCore> core, SessionConfig c
 
 SessionContext::~SessionContext() {
     if (in_transaction_) {
-        rollback_quietly();
+        rollback_quietly(transaction_number_);
     } else {
         settle();
     }
@@ -42,10 +42,35 @@ Deadline SessionContext::exchange_deadline(const std::optional<Deadline>& whole)
     return whole ? limit.earlier(*whole) : limit;
 }
 
-TransactionExtra SessionContext::extra(AccessMode access, const RunOptions& options) const {
-    TransactionExtra extra{config_.database, access, config_.bookmarks, std::nullopt};
-    if (options.server_timeout) extra.timeout_ms = options.server_timeout->count();
-    return extra;
+std::optional<Deadline> SessionContext::whole_of(const RunOptions& options) const {
+    if (!config_.deadline || !options.deadline) return config_.deadline ? config_.deadline : options.deadline;
+    return config_.deadline->earlier(*options.deadline);
+}
+
+Deadline SessionContext::limited(Deadline deadline, const RunOptions& options) const {
+    const auto whole = whole_of(options);
+    return whole ? deadline.earlier(*whole) : deadline;
+}
+
+TransactionExtra SessionContext::extra(AccessMode access) const {
+    return {config_.database, access, config_.bookmarks,
+            whole_ ? whole_->remaining() : core_->config().longest_transaction};
+}
+
+void SessionContext::demand_time(const std::optional<Deadline>& deadline) const {
+    if (!deadline || !deadline->passed()) return;
+    throw Error(System::neo4j, ErrorKind::timeout,
+                fmt::format("Neo4j at {} was not asked: what came before took all the time there was.",
+                            to_string(lease_ ? lease_->address() : core_->uri().address)));
+}
+
+void SessionContext::acquire(AccessMode access, const RunOptions& options) {
+    whole_ = whole_of(options);
+    demand_time(whole_);
+    auto acquired = core_->acquire(config_.database, access, config_.bookmarks, whole_);
+    lease_ = std::move(acquired.lease);
+    // The home database stays the same for the whole session, whatever an administrator changes.
+    config_.database = std::move(acquired.database);
 }
 
 std::shared_ptr<Stream> SessionContext::run(const std::string& query, const Parameters& parameters,
@@ -56,8 +81,8 @@ std::shared_ptr<Stream> SessionContext::run(const std::string& query, const Para
     }
     settle();
     return guard([&] {
-        lease_ = core_->acquire(config_.database, config_.access, config_.bookmarks, options.deadline);
-        const TransactionExtra auto_commit = extra(config_.access, options);
+        acquire(config_.access, options);
+        const TransactionExtra auto_commit = extra(config_.access);
         return start(query, parameters, options, &auto_commit);
     });
 }
@@ -67,37 +92,38 @@ void SessionContext::begin(AccessMode access, const RunOptions& options) {
         throw Error(System::internal, ErrorKind::internal, "The session has an open transaction already.");
     }
     settle();
+    ++transaction_number_;
+    committed_ = false;
     commit_unknown_ = false;
     transaction_error_.reset();
     guard([&] {
-        lease_ = core_->acquire(config_.database, access, config_.bookmarks, options.deadline);
-        transaction_deadline_ = options.deadline;
-        const Deadline deadline = exchange_deadline(transaction_deadline_);
-        if (!lease_->protocol().begin(extra(access, options))) {
+        acquire(access, options);
+        const Deadline deadline = exchange_deadline(whole_);
+        if (!lease_->protocol().begin(extra(access))) {
             throw Error(System::neo4j, ErrorKind::too_large,
                         "The bookmarks for Neo4j are too large to send.");
         }
         lease_->flush(deadline);
-        lease_->expect_success(Patience::until(deadline), config_.database);
+        lease_->expect_success(patience(whole_), config_.database);
         in_transaction_ = true;
     });
 }
 
-std::shared_ptr<Stream> SessionContext::run_in_transaction(const std::string& query,
+std::shared_ptr<Stream> SessionContext::run_in_transaction(std::uint64_t number, const std::string& query,
                                                            const Parameters& parameters,
                                                            const RunOptions& options) {
+    demand_transaction(number);
     settle();
-    demand_transaction();
+    demand_transaction(number);
     return guard([&] { return start(query, parameters, options, nullptr); });
 }
 
 std::shared_ptr<Stream> SessionContext::start(const std::string& query, const Parameters& parameters,
                                               const RunOptions& options,
                                               const TransactionExtra* auto_commit) {
-    std::optional<Deadline> whole = options.deadline;
-    if (auto_commit == nullptr && transaction_deadline_) {
-        whole = whole ? whole->earlier(*transaction_deadline_) : transaction_deadline_;
-    }
+    std::optional<Deadline> whole = whole_;
+    if (options.deadline) whole = whole ? whole->earlier(*options.deadline) : options.deadline;
+    demand_time(whole);
     const std::int64_t fetch_size = options.fetch_size.value_or(config_.fetch_size);
     const Deadline deadline = exchange_deadline(whole);
     SessionProtocol& protocol = lease_->protocol();
@@ -109,7 +135,7 @@ std::shared_ptr<Stream> SessionContext::start(const std::string& query, const Pa
     lease_->flush(deadline);
     const bool read_only = auto_commit != nullptr && auto_commit->access == AccessMode::read;
     auto stream = std::make_shared<Stream>(*this, whole, fetch_size, auto_commit != nullptr, read_only);
-    const Map metadata = lease_->expect_success(Patience::until(deadline), config_.database);
+    const Map metadata = lease_->expect_success(patience(whole), config_.database);
     stream->keys_ = keys_of(metadata);
     if (const auto* first = metadata.get_if<std::int64_t>("t_first")) {
         stream->available_after_ = std::chrono::milliseconds(*first);
@@ -118,17 +144,19 @@ std::shared_ptr<Stream> SessionContext::start(const std::string& query, const Pa
     return stream;
 }
 
-void SessionContext::commit() {
+void SessionContext::commit(std::uint64_t number) {
+    demand_transaction(number);
     settle();
-    demand_transaction();
+    demand_transaction(number);
     const Address address = lease_->address();
     try {
         guard([&] {
-            const Deadline deadline = exchange_deadline(transaction_deadline_);
+            demand_time(whole_);
+            const Deadline deadline = exchange_deadline(whole_);
             lease_->protocol().commit();
             commit_unknown_ = true;
             lease_->flush(deadline);
-            const auto& event = lease_->receive(Patience::until(deadline));
+            const auto& event = lease_->receive(patience(whole_));
             if (event.response.kind == Response::Kind::failure) {
                 commit_unknown_ = false;
                 throw lease_->to_error(event.response.metadata, config_.database);
@@ -137,6 +165,7 @@ void SessionContext::commit() {
                 throw Error(System::neo4j, ErrorKind::protocol, "the answer to COMMIT is not one");
             }
             commit_unknown_ = false;
+            committed_ = true;
             take_bookmark(event.response.metadata);
             release();
         });
@@ -152,39 +181,46 @@ void SessionContext::commit() {
     }
 }
 
-void SessionContext::rollback() {
-    if (!in_transaction_) return;
-    if (open_ != nullptr) {
-        open_->end(Error(System::neo4j, ErrorKind::rejected,
-                         "The result was ended: its transaction was rolled back."));
+void SessionContext::rollback(std::uint64_t number) {
+    if (!in_transaction(number)) {
+        if (number == transaction_number_ && !committed_ && !commit_unknown_) return;
+        throw Error(System::neo4j, ErrorKind::rejected,
+                    "The transaction was committed, or may have been: it can't be rolled back any more.");
+    }
+    if (open_ != nullptr || (whole_ && whole_->passed())) {
+        if (open_ != nullptr) {
+            open_->end(Error(System::neo4j, ErrorKind::rejected,
+                             "The result was ended: its transaction was rolled back."));
+        }
         recover();
         return;
     }
     guard([&] {
-        const Deadline deadline = exchange_deadline(transaction_deadline_);
+        const Deadline deadline = exchange_deadline(whole_);
         lease_->protocol().rollback();
         lease_->flush(deadline);
-        lease_->expect_success(Patience::until(deadline), config_.database);
+        lease_->expect_success(patience(whole_), config_.database);
         release();
     });
 }
 
-void SessionContext::rollback_quietly() noexcept {
+void SessionContext::rollback_quietly(std::uint64_t number) noexcept {
+    if (!in_transaction(number)) return;
     try {
-        rollback();
+        rollback(number);
     } catch (const std::exception&) {
         // The connection is closed by now, by which the server rolls back too.
     }
 }
 
-Version SessionContext::version() const {
-    demand_transaction();
+Version SessionContext::version(std::uint64_t number) const {
+    demand_transaction(number);
     return lease_->version();
 }
 
-void SessionContext::demand_transaction() const {
-    if (in_transaction_) return;
-    if (transaction_error_) throw *transaction_error_;
+void SessionContext::demand_transaction(std::uint64_t number) const {
+    if (in_transaction(number)) return;
+    if (number == transaction_number_ && transaction_error_) throw *transaction_error_;
     throw Error(System::neo4j, ErrorKind::rejected,
                 "The transaction has ended by commit or rollback: begin another one.");
 }
@@ -207,7 +243,8 @@ void SessionContext::settle() noexcept {
 void SessionContext::recover() noexcept {
     if (lease_ && !lease_->broken() && !lease_->ready()) {
         try {
-            lease_->reset(Deadline::after(std::min(kRecoveryTime, timeout())));
+            const Deadline limit = Deadline::after(std::min(kRecoveryTime, timeout()));
+            lease_->reset(whole_ ? limit.earlier(*whole_) : limit);
         } catch (const std::exception&) {
             // It is closed instead.
         }
@@ -218,7 +255,7 @@ void SessionContext::recover() noexcept {
 void SessionContext::release() noexcept {
     in_transaction_ = false;
     open_ = nullptr;
-    transaction_deadline_.reset();
+    whole_.reset();
     lease_.give_back();
 }
 

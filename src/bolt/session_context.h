@@ -23,16 +23,21 @@ class SessionContext {
     std::shared_ptr<Stream> run(const std::string& query, const Parameters& parameters,
                                 const RunOptions& options);
     void begin(AccessMode access, const RunOptions& options);
-    std::shared_ptr<Stream> run_in_transaction(const std::string& query, const Parameters& parameters,
-                                               const RunOptions& options);
-    void commit();
+    /// Of the transaction begun last. The following are told which one is meant, because it may have ended,
+    /// and another have begun.
+    std::uint64_t transaction_number() const noexcept { return transaction_number_; }
+    bool in_transaction(std::uint64_t number) const noexcept {
+        return in_transaction_ && number == transaction_number_;
+    }
+    std::shared_ptr<Stream> run_in_transaction(std::uint64_t number, const std::string& query,
+                                               const Parameters& parameters, const RunOptions& options);
+    void commit(std::uint64_t number);
     /// By ROLLBACK, or by RESET while a result is open.
-    void rollback();
-    void rollback_quietly() noexcept;
-
-    bool in_transaction() const noexcept { return in_transaction_; }
+    void rollback(std::uint64_t number);
+    void rollback_quietly(std::uint64_t number) noexcept;
     /// Of the server that the open transaction runs on; throws where there is none.
-    Version version() const;
+    Version version(std::uint64_t number) const;
+
     /// True where COMMIT was sent and its answer never came.
     bool commit_unknown() const noexcept { return commit_unknown_; }
     /// What ended the transaction before its time.
@@ -40,18 +45,27 @@ class SessionContext {
     const std::vector<std::string>& bookmarks() const noexcept { return config_.bookmarks; }
     const SessionConfig& config() const noexcept { return config_; }
     DriverCore& core() noexcept { return *core_; }
+    /// `deadline`, or the session's or options' where one of them is earlier.
+    Deadline limited(Deadline deadline, const RunOptions& options) const;
 
   private:
     friend class Stream;
 
     std::chrono::milliseconds timeout() const;
-    /// For one exchange: it must end by then.
+    /// The session's and the options' as one.
+    std::optional<Deadline> whole_of(const RunOptions& options) const;
+    Patience patience(const std::optional<Deadline>& whole) const { return {timeout(), whole}; }
+    /// For sending a request.
     Deadline exchange_deadline(const std::optional<Deadline>& whole) const;
-    TransactionExtra extra(AccessMode access, const RunOptions& options) const;
+    TransactionExtra extra(AccessMode access) const;
+    /// Takes a connection, and knows the deadline of what it is taken for.
+    void acquire(AccessMode access, const RunOptions& options);
+    /// Throws `timeout` where it is too late to ask.
+    void demand_time(const std::optional<Deadline>& deadline) const;
     std::shared_ptr<Stream> start(const std::string& query, const Parameters& parameters,
                                   const RunOptions& options, const TransactionExtra* auto_commit);
     /// Throws what ended the transaction, where it has ended.
-    void demand_transaction() const;
+    void demand_transaction(std::uint64_t number) const;
     void take_bookmark(const Map& metadata);
     /// Lets the open result end, so that another statement can begin.
     void settle() noexcept;
@@ -66,8 +80,10 @@ class SessionContext {
     Pool::Lease lease_;
     Stream* open_ = nullptr;
     bool in_transaction_ = false;
+    std::uint64_t transaction_number_ = 0;
+    bool committed_ = false;
     bool commit_unknown_ = false;
-    std::optional<Deadline> transaction_deadline_;
+    std::optional<Deadline> whole_;  ///< for what the lease is held for
     std::optional<Error> transaction_error_;
 };
 
@@ -92,7 +108,8 @@ class Stream {
 
   private:
     friend class SessionContext;
-    Patience patience() const { return {context_->timeout(), deadline_}; }
+    Patience patience() const { return context_->patience(deadline_); }
+    /// Throws what has ended the stream before its time.
     void check() const;
     void finish(const Map& metadata);
     /// Reading it throws from now on.
@@ -105,6 +122,7 @@ class Stream {
     bool read_only_;
     Record::Keys keys_;
     std::optional<std::chrono::milliseconds> available_after_;
+    bool consumed_ = false;
     Summary summary_;
     std::optional<Error> error_;
 };
@@ -115,7 +133,9 @@ decltype(auto) SessionContext::guard(Action action) {
         return action();
     } catch (const Error& error) {
         if (in_transaction_) transaction_error_ = error;
-        if (lease_) core_->notice(error, lease_->address(), config_.database);
+        // Without a code only an error of the network says something of the server.
+        if (lease_ && (lease_->broken() || !error.native_code().empty()))
+            core_->notice(error, lease_->address(), config_.database);
         if (open_ != nullptr) open_->end(error);
         recover();
         if (core_->closed() && error.kind() == ErrorKind::unreachable) {

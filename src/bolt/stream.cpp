@@ -36,6 +36,10 @@ void Stream::check() const {
 
 bool Stream::next(RecordView& record) {
     check();
+    if (consumed_) {
+        throw Error(System::neo4j, ErrorKind::rejected,
+                    "The result was consumed: rows that it still had are gone.");
+    }
     if (context_ == nullptr) return false;
     return context_->guard([&] {
         Connection& connection = *context_->lease_;
@@ -69,6 +73,7 @@ bool Stream::next(RecordView& record) {
 
 Summary Stream::consume() {
     check();
+    consumed_ = true;
     if (context_ == nullptr) return summary_;
     context_->guard([&] {
         Connection& connection = *context_->lease_;

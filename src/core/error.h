@@ -31,6 +31,14 @@ enum class ErrorKind {
 std::string_view to_string(System system);
 std::string_view to_string(ErrorKind kind);
 
+/// A server's own account of a failure, as far as it gives one: the rest is empty.
+struct ServerWords {
+    std::string message;
+    std::string gql_status;   ///< five letters and digits of ISO GQL, e.g. "42N01"
+    std::string description;  ///< of the GQL status
+    std::string cause;        ///< what the innermost of the failure's causes says
+};
+
 /// The one exception of Crossover. Stores and sessions throw it; codecs and state machines never throw.
 ///
 /// `what()` is a full sentence for a person: what failed, against which server or file, what to do next.
@@ -38,12 +46,18 @@ std::string_view to_string(ErrorKind kind);
 /// empty.
 class Error : public std::runtime_error {
   public:
-    Error(System system, ErrorKind kind, const std::string& message, std::string native_code = {})
-        : std::runtime_error(message), system_(system), kind_(kind), native_code_(std::move(native_code)) {}
+    Error(System system, ErrorKind kind, const std::string& message, std::string native_code = {},
+          ServerWords server_words = {})
+        : std::runtime_error(message),
+          system_(system),
+          kind_(kind),
+          native_code_(std::move(native_code)),
+          server_words_(std::move(server_words)) {}
 
     System system() const noexcept { return system_; }
     ErrorKind kind() const noexcept { return kind_; }
     const std::string& native_code() const noexcept { return native_code_; }
+    const ServerWords& server_words() const noexcept { return server_words_; }
 
     /// True where the same call may succeed later without anybody changing anything.
     /// A write that timed out is retryable, but its outcome is unknown: it may still be applied.
@@ -61,6 +75,7 @@ class Error : public std::runtime_error {
     System system_;
     ErrorKind kind_;
     std::string native_code_;
+    ServerWords server_words_;
 };
 
 }  // namespace crossover

@@ -79,9 +79,8 @@ void read_all(Inventory& inventory, neo4j::MediaStore& store, bolt::Session& ses
 /// Nodes of the label with an embedding, where they can be counted in the time that there is for it.
 std::optional<std::int64_t> count_in_time(bolt::Session& session, const sync::MediaMapping& mapping) {
     try {
-        auto result =
-            session.run(neo4j::MediaQueries(mapping).count_with_embedding(), {},
-                        {.deadline = Deadline::after(kCountTime + 1s), .server_timeout = kCountTime});
+        auto result = session.run(neo4j::MediaQueries(mapping).count_with_embedding(), {},
+                                  {.deadline = Deadline::after(kCountTime)});
         return neo4j::integer_of(result.single().at(0));
     } catch (const Error& error) {
         const bool too_slow =

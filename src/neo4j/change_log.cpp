@@ -46,8 +46,7 @@ class Retirement : public sync::Settlement {
 
     std::vector<std::size_t> changed(std::span<const ItemId> ids, std::span<const sync::Presence> before,
                                      Deadline deadline) override {
-        auto session =
-            driver_.session({.database = database_, .fetch_size = -1, .timeout = deadline.remaining()});
+        auto session = driver_.session({.database = database_, .fetch_size = -1, .deadline = deadline});
         return session.execute_write(
             [&](bolt::Transaction& transaction) {
                 const auto after = read_presences(
@@ -96,7 +95,8 @@ void ChangeLog::prepare() {
 
 std::vector<ChangeEntry> ChangeLog::claim(std::size_t limit) {
     const auto owner = unique_name();
-    auto session = driver_.session({.database = database_, .fetch_size = -1, .timeout = 15s});
+    auto session =
+        driver_.session({.database = database_, .fetch_size = -1, .deadline = Deadline::after(15s)});
     return session.execute_write([&](bolt::Transaction& transaction) {
         bolt::List keys;
         for (const auto& row :
@@ -120,7 +120,7 @@ std::vector<ChangeEntry> ChangeLog::claim(std::size_t limit) {
 void ChangeLog::owe(std::span<const ItemId> ids) {
     bolt::List entries;
     for (const auto& id : ids) entries.push_back(bolt::List{unique_name(), to_value(id)});
-    driver_.session({.database = database_, .timeout = 15s})
+    driver_.session({.database = database_, .deadline = Deadline::after(15s)})
         .execute_write([&](bolt::Transaction& transaction) {
             transaction.run(kOwe, {{"entries", entries}}).consume();
         });

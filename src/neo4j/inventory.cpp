@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "core/address.h"
 #include "core/error.h"
 #include "neo4j/cypher.h"
 #include "neo4j/label_sample.h"
@@ -149,7 +150,8 @@ void infer_mapping(bolt::Driver& driver, const std::string& database, sync::Medi
             System::neo4j, ErrorKind::not_ready,
             fmt::format("No node labelled {} in database {} of {} has the property {}: there is nothing to "
                         "copy. Check --label, --embedding-property and --neo4j-database.",
-                        mapping.label, database, driver.uri().text, mapping.embedding_property));
+                        mapping.label, database, shown_address(driver.uri().text),
+                        mapping.embedding_property));
     }
     mapping.id_kind =
         integer_of(row.at(2)) > integer_of(row.at(1)) ? sync::IdKind::integer : sync::IdKind::string;
@@ -166,7 +168,8 @@ void infer_mapping(bolt::Driver& driver, const std::string& database, sync::Medi
             System::neo4j, ErrorKind::not_ready,
             fmt::format("No {}.{} in database {} of {} is a list with elements, so that the dimension can't "
                         "be found. Check --embedding-property, or give --dimension.",
-                        mapping.label, mapping.embedding_property, database, driver.uri().text));
+                        mapping.label, mapping.embedding_property, database,
+                        shown_address(driver.uri().text)));
     }
 }
 

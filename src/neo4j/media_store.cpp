@@ -201,12 +201,14 @@ struct MediaStore::State {
 
     /// Writing sessions go to the leader: what is compared with Milvus must not be stale. One that was
     /// deposed may not know it yet, hence the bookmarks: by default, those of see_at_least().
-    bolt::Session session(std::int64_t fetch_size, Deadline::Duration timeout = 30s,
-                          std::optional<std::vector<std::string>> bookmarks = {}) const {
+    bolt::Session session(std::int64_t fetch_size, std::optional<Deadline> deadline = {},
+                          std::optional<std::vector<std::string>> bookmarks = {},
+                          Deadline::Duration silence = 30s) const {
         bolt::SessionConfig config;
         config.database = database;
         config.fetch_size = fetch_size;
-        config.timeout = timeout;
+        config.deadline = deadline;
+        config.timeout = silence;
         if (bookmarks) {
             config.bookmarks = *std::move(bookmarks);
         } else {
@@ -219,7 +221,7 @@ struct MediaStore::State {
     /// May be silent for long (kScanSilence): whatever passes over nodes that give no row.
     bolt::Session scan_session(std::int64_t fetch_size,
                                std::optional<std::vector<std::string>> bookmarks = {}) const {
-        return session(fetch_size, kScanSilence, std::move(bookmarks));
+        return session(fetch_size, std::nullopt, std::move(bookmarks), kScanSilence);
     }
 
     Scan scan(bolt::Session& open, const std::string& query, const bolt::Parameters& parameters = {}) const {
@@ -480,7 +482,7 @@ std::unordered_set<ItemId> MediaStore::State::duplicate_ids() const {
 
 sync::Versions MediaStore::read_versions(std::span<const ItemId> ids, Deadline deadline) {
     const bool indexed = state_->ordered;
-    auto open = indexed ? state_->session(-1, deadline.remaining()) : state_->scan_session(-1);
+    auto open = indexed ? state_->session(-1, deadline) : state_->scan_session(-1);
     auto presences = read_presences(
         open.run(state_->queries.versions_by_id(indexed), MediaQueries::ids_parameter(ids)), ids, indexed);
     return {std::move(presences), open.last_bookmarks()};
@@ -488,8 +490,8 @@ sync::Versions MediaStore::read_versions(std::span<const ItemId> ids, Deadline d
 
 void MediaStore::read_items(std::span<const ItemId> ids, const sync::Versions& seen, sync::ItemBatch& valid,
                             std::vector<Rejected>& rejected, Deadline deadline) {
-    const auto limit = state_->ordered ? deadline.remaining() : Deadline::Duration(kScanSilence);
-    auto open = state_->session(-1, limit, seen.bookmarks);
+    auto open = state_->ordered ? state_->session(-1, deadline, seen.bookmarks)
+                                : state_->scan_session(-1, seen.bookmarks);
     const auto& queries = state_->queries;
     auto result = open.run(state_->ordered ? queries.items_by_id() : queries.items_by_label_scan(),
                            MediaQueries::ids_parameter(ids));

@@ -133,14 +133,12 @@ std::optional<Written> MediaWriter::write(const std::string& query, bolt::Parame
             .add("owner", owner_)
             .add("lease", std::chrono::milliseconds(ChangeLog::kFreshLease).count());
     }
-    auto session =
-        driver_.session({.database = database_, .fetch_size = -1, .timeout = deadline.remaining()});
+    auto session = driver_.session({.database = database_, .fetch_size = -1, .deadline = deadline});
     for (;;) {
         const auto before = Deadline::Clock::now();  // its lease begins later, when the statement does
         try {
             const auto rows = session.execute_write(
-                [&](bolt::Transaction& transaction) { return transaction.run(query, parameters).collect(); },
-                {.deadline = deadline, .server_timeout = deadline.remaining()});
+                [&](bolt::Transaction& transaction) { return transaction.run(query, parameters).collect(); });
             if (rows.empty()) return std::nullopt;
             Written written{integer_of(rows[0][0]), rows[0][1] == bolt::Value(true), std::nullopt,
                             Deadline::at(before + ChangeLog::kFreshLease)};
@@ -155,7 +153,7 @@ std::optional<Written> MediaWriter::write(const std::string& query, bolt::Parame
 
 std::optional<MediaItem> MediaWriter::read(const ItemId& id, Deadline deadline) {
     auto session = read_session(driver_, database_, deadline);
-    auto result = session.run(read_, {{"id", to_value(id)}}, {.deadline = deadline});
+    auto result = session.run(read_, {{"id", to_value(id)}});
     const auto row = result.next();
     if (!row) return std::nullopt;
     MediaItem item{id, to_numbers(row->at(1)), {row->begin() + 2, row->end()}, integer_of(row->at(0))};

@@ -212,8 +212,7 @@ Neo4jSearcher::Found Neo4jSearcher::run(const std::string& text, const search::Q
         parameters.add("index", index).add("candidates", static_cast<std::int64_t>(candidates));
     }
     auto session = read_session(driver_, database_, deadline);
-    auto result =
-        session.run(text, parameters, {.deadline = deadline, .server_timeout = deadline.remaining()});
+    auto result = session.run(text, parameters);
     Found found;
     while (const auto row = result.next()) {
         auto end = row->end();
@@ -247,8 +246,7 @@ void Neo4jSearcher::count_left_out(Deadline deadline) {
             session.run(fmt::format("MATCH (m:{}) WHERE {} IS NOT NULL RETURN count(CASE WHEN NOT {} THEN 1 "
                                     "WHEN size({}) <> {} THEN 1 WHEN NOT {} THEN 1 END)",
                                     quote_name(mapping_.label), embedding_of(mapping_), is_list(mapping_),
-                                    embedding_of(mapping_), mapping_.dimension, is_sound(mapping_)),
-                        {}, {.deadline = deadline, .server_timeout = deadline.remaining()});
+                                    embedding_of(mapping_), mapping_.dimension, is_sound(mapping_)));
         const auto items = integer_of(result.single().at(0));
         if (on_left_out_) on_left_out_(items);
     } catch (const Error&) {
@@ -294,8 +292,7 @@ std::string Neo4jSearcher::find_index(Deadline deadline) {
         {{"label", mapping_.label},
          {"property", mapping_.embedding_property},
          {"similarity", mapping_.metric == sync::Metric::cosine ? "cosine" : "euclidean"},
-         {"dimension", static_cast<std::int64_t>(mapping_.dimension)}},
-        {.deadline = deadline});
+         {"dimension", static_cast<std::int64_t>(mapping_.dimension)}});
     const auto row = result.next();
     return row ? text_of(row->at(0)) : std::string();
 }

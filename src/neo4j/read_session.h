@@ -28,10 +28,8 @@ inline bolt::Session scan_session(bolt::Driver& driver, const std::string& datab
 
 /// For one query that only reads, with all its rows in one batch.
 inline bolt::Session read_session(bolt::Driver& driver, const std::string& database, Deadline deadline) {
-    return driver.session({.database = database,
-                           .access = bolt::AccessMode::read,
-                           .fetch_size = -1,
-                           .timeout = deadline.remaining()});
+    return driver.session(
+        {.database = database, .access = bolt::AccessMode::read, .fetch_size = -1, .deadline = deadline});
 }
 
 }  // namespace crossover::neo4j

@@ -54,10 +54,9 @@ Heartbeat::Heartbeat(bolt::Driver& driver, std::string database, std::string id)
 
 void Heartbeat::write_and_begin_epoch(const char* statement, const bolt::Parameters& parameters,
                                       Deadline deadline) {
-    driver_.session({.database = database_, .timeout = deadline.remaining()})
+    driver_.session({.database = database_, .deadline = deadline})
         .execute_write(
-            [&](bolt::Transaction& transaction) { run_and_begin_epoch(transaction, statement, parameters); },
-            {.deadline = deadline, .server_timeout = deadline.remaining()});
+            [&](bolt::Transaction& transaction) { run_and_begin_epoch(transaction, statement, parameters); });
 }
 
 void Heartbeat::beat(std::string_view mode, Deadline deadline) {

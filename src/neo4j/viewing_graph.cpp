@@ -40,7 +40,7 @@ std::optional<std::int64_t> ViewingGraph::count_of(const std::string& user, Dead
     auto session = read_session(driver_, database_, deadline);
     auto result = session.run(
         fmt::format("MATCH (u:User {{id: $user}}) RETURN count {{ (u)-[:VIEWED]->(:{}) }}", label_),
-        {{"user", user}}, {.deadline = deadline});
+        {{"user", user}});
     const auto row = result.next();
     if (!row) return std::nullopt;
     return integer_of(row->at(0));
@@ -52,7 +52,7 @@ std::vector<Viewing> ViewingGraph::best_liked(const std::string& user, std::size
         session.run(fmt::format(fmt::runtime(kLiked), fmt::arg("label", label_)) +
                         fmt::format("LIMIT $limit RETURN m.{}, m.title, coalesce(v.rating, 3), m.{}", id_,
                                     quote_name(mapping_.embedding_property)),
-                    {{"user", user}, {"limit", static_cast<std::int64_t>(limit)}}, {.deadline = deadline});
+                    {{"user", user}, {"limit", static_cast<std::int64_t>(limit)}});
     std::vector<Viewing> viewings;
     while (const auto row = result.next()) {
         const auto id = to_item_id(row->at(0));
@@ -77,7 +77,7 @@ std::vector<ItemId> ViewingGraph::seen_among(const std::string& user, const std:
         session.run(fmt::format("UNWIND $ids AS wanted MATCH (m:{} {{{}: wanted}}) "
                                 "WHERE EXISTS {{ (:User {{id: $user}})-[:VIEWED]->(m) }} RETURN wanted",
                                 label_, id_),
-                    parameters, {.deadline = deadline});
+                    parameters);
     std::vector<ItemId> seen;
     while (const auto row = result.next()) {
         if (auto id = to_item_id(row->at(0))) seen.push_back(*std::move(id));
@@ -134,8 +134,7 @@ std::vector<GraphCandidate> ViewingGraph::most_viewed(std::size_t limit, Deadlin
 std::vector<GraphCandidate> ViewingGraph::run(const std::string& text, bolt::Parameters parameters,
                                               GraphCandidate::Path path, Deadline deadline) {
     auto session = read_session(driver_, database_, deadline);
-    auto result =
-        session.run(text, parameters, {.deadline = deadline, .server_timeout = deadline.remaining()});
+    auto result = session.run(text, parameters);
     std::vector<GraphCandidate> found;
     while (const auto row = result.next()) {
         auto id = to_item_id(row->at(3));

@@ -166,7 +166,7 @@ TEST_F(SessionsTest, TheServerEndsWhatTakesTooLong) {
     const auto error = error_of([&] {
         session
             .run("UNWIND range(1, 1000000000) AS i WITH i WHERE i < 0 RETURN count(i)", {},
-                 {.server_timeout = 200ms})
+                 {.deadline = Deadline::after(200ms)})
             .consume();
     });
     ASSERT_TRUE(error);

@@ -39,9 +39,10 @@ TEST_P(DialogueTest, IsWhatTheVersionDemands) {
     }
     expected.push_back(hex_of(kHello, hello));
     if (server.version >= Version{5, 1}) expected.push_back(hex_of(kLogon, kAuth));
-    // RUN "RETURN 1" {} {"db": "neo4j", "mode": "r"}
+    // RUN "RETURN 1" {} {"db": "neo4j", "mode": "r", "tx_timeout": 604800000}
     expected.push_back(
-        "B3 10 88 52 45 54 55 52 4E 20 31 A0 A2 82 64 62 85 6E 65 6F 34 6A 84 6D 6F 64 65 81 72");
+        "B3 10 88 52 45 54 55 52 4E 20 31 A0 A3 82 64 62 85 6E 65 6F 34 6A 84 6D 6F 64 65 81 72 8A 74 78 5F 74 "
+        "69 6D 65 6F 75 74 CA 24 0C 84 00");
     expected.push_back("B1 3F A1 81 6E 02");  // PULL 2, at once
     expected.push_back("B1 3F A1 81 6E 02");  // PULL 2, once the first two were taken
     expected.push_back("B0 02");
@@ -80,19 +81,21 @@ TEST(DialogueTest, ANegotiatedVersionIsReported) {
 
 TEST(DialogueTest, TransactionsBeginCommitAndChainBookmarks) {
     FakeServer server;
-    Driver driver = make_driver(server);
+    Driver driver = make_driver(server, {.longest_transaction = std::chrono::milliseconds(1500)});
     Session session = driver.session({.bookmarks = {"given"}});
     EXPECT_THAT(session.last_bookmarks(), ElementsAre("given"));
-    Transaction transaction = session.begin({.server_timeout = std::chrono::milliseconds(1500)});
+    Transaction transaction = session.begin();
     transaction.run("CREATE (n)").consume();
     transaction.commit();
     EXPECT_FALSE(transaction.open());
     EXPECT_THAT(session.last_bookmarks(), ElementsAre("committed"));
     session.begin().rollback();
     server.log.erase(server.log.begin(), server.log.begin() + 2);
-    EXPECT_THAT(server.log, ElementsAre(hex_of(kBegin, {{"bookmarks", List{"given"}}, {"tx_timeout", 1500}}),
-                                        StartsWith("B3 10"), StartsWith("B1 3F"), "B0 12",
-                                        hex_of(kBegin, {{"bookmarks", List{"committed"}}}), "B0 13"));
+    EXPECT_THAT(
+        server.log,
+        ElementsAre(hex_of(kBegin, {{"bookmarks", List{"given"}}, {"tx_timeout", 1500}}), StartsWith("B3 10"),
+                    StartsWith("B1 3F"), "B0 12",
+                    hex_of(kBegin, {{"bookmarks", List{"committed"}}, {"tx_timeout", 1500}}), "B0 13"));
 }
 
 TEST(DialogueTest, RoutingUrisSendTheirContext) {

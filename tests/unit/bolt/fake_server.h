@@ -62,6 +62,7 @@ struct FakeServer {
     std::deque<std::vector<List>> results;  ///< of the next statements, instead
     std::int64_t keep_alive_seconds = 120;
     std::vector<Address> members;  ///< of the routing table; empty = whom was asked
+    std::string home = "neo4j";    ///< the database that routing tables are of, where none is asked for
     std::size_t read_limit = 1 << 20;
 
     /// The next answers to a kind of request, instead of the usual.
@@ -79,6 +80,7 @@ struct FakeServer {
     std::vector<std::string> log;                  ///< "5.8 HELLO..." as hex of each message
     std::vector<std::pair<Address, int>> tags;     ///< where each request arrived
     std::vector<std::chrono::milliseconds> waits;  ///< that clients were ready for
+    std::vector<Map> transactions;                 ///< what each BEGIN, and each RUN outside of one, said
 
     int count(std::uint8_t tag) const {
         return static_cast<int>(
@@ -159,6 +161,7 @@ class FakeStream final : public net::ByteStream {
             --left;
             lose();
         }
+        note_transaction(header.tag, decoder);
         silent_ = silent_ || server_.silent_on == header.tag;
         if (silent_ || header.tag == kGoodbye) return;
         if (failed_ && header.tag != kReset) return reply(ignored());
@@ -169,6 +172,17 @@ class FakeStream final : public net::ByteStream {
             return reply(next);
         }
         usual(header.tag, decoder);
+    }
+
+    void note_transaction(std::uint8_t tag, Decoder decoder) {
+        Value skipped;
+        Map said;
+        if (tag == kRun) {
+            decoder.read_value(skipped);
+            decoder.read_value(skipped);
+        }
+        if ((tag == kBegin || tag == kRun) && decoder.read_map(said) && !said.empty())
+            server_.transactions.push_back(std::move(said));
     }
 
     void usual(std::uint8_t tag, Decoder decoder) {
@@ -223,7 +237,8 @@ class FakeStream final : public net::ByteStream {
                 for (const char* role : {"ROUTE", "READ", "WRITE"}) {
                     servers.push_back(Map{{"addresses", members}, {"role", role}});
                 }
-                return reply(success({{"rt", Map{{"ttl", 300}, {"db", "neo4j"}, {"servers", servers}}}}));
+                return reply(
+                    success({{"rt", Map{{"ttl", 300}, {"db", server_.home}, {"servers", servers}}}}));
             }
             default:
                 return reply(success());

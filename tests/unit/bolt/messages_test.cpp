@@ -25,7 +25,7 @@ TEST(MessagesTest, WritesParametersByCallback) {
 
 TEST(MessagesTest, WritesWhatTransactionsSay) {
     Bytes bytes;
-    const TransactionExtra extra{"db", AccessMode::read, {"b1", "b2"}, 5};
+    const TransactionExtra extra{"db", AccessMode::read, {"b1", "b2"}, std::chrono::milliseconds(5)};
     EXPECT_TRUE(encode_begin(bytes, extra));
     Decoder decoder(bytes);
     StructHeader header;
@@ -34,6 +34,15 @@ TEST(MessagesTest, WritesWhatTransactionsSay) {
     ASSERT_TRUE(decoder.read_map(map));
     EXPECT_EQ(header.tag, 0x11);
     EXPECT_EQ(map, (Map{{"db", "db"}, {"mode", "r"}, {"bookmarks", List{"b1", "b2"}}, {"tx_timeout", 5}}));
+}
+
+TEST(MessagesTest, NeverSaysThatATransactionMayLastForEver) {
+    for (const int milliseconds : {0, -1}) {
+        Bytes bytes;
+        EXPECT_TRUE(
+            encode_begin(bytes, {"", AccessMode::write, {}, std::chrono::milliseconds(milliseconds)}));
+        EXPECT_EQ(to_hex(bytes), "B1 11 A1 8A 74 78 5F 74 69 6D 65 6F 75 74 01");
+    }
 }
 
 TEST(MessagesTest, RefusesParametersThatCannotBeSent) {
@@ -63,7 +72,7 @@ TEST(MessagesTest, ReadsResponses) {
 TEST(MessagesTest, MapsEachCodeToItsKind) {
     const std::pair<const char*, ErrorKind> cases[] = {
         {"Neo.ClientError.Security.Unauthorized", ErrorKind::authentication},
-        {"Neo.ClientError.Security.AuthorizationExpired", ErrorKind::authentication},
+        {"Neo.ClientError.Security.AuthorizationExpired", ErrorKind::unavailable},
         {"Neo.ClientError.Security.Forbidden", ErrorKind::authentication},
         {"Neo.ClientError.Database.DatabaseNotFound", ErrorKind::not_found},
         {"Neo.ClientError.Statement.SyntaxError", ErrorKind::rejected},
@@ -85,6 +94,50 @@ TEST(MessagesTest, MapsEachCodeToItsKind) {
         EXPECT_EQ(modern.kind(), kind) << code;
         EXPECT_EQ(modern.native_code(), code);
     }
+}
+
+TEST(MessagesTest, KeepsTheServersWordsAndShowsTheInnermostCause) {
+    const Map innermost{
+        {"gql_status", "22G03"}, {"description", "invalid value type"}, {"message", "b is text"}};
+    const Map middle{{"gql_status", "22N01"}, {"message", "no number"}, {"cause", innermost}};
+    const Error error = failure_to_error({{"neo4j_code", "Neo.ClientError.Statement.TypeError"},
+                                          {"message", "Something went wrong."},
+                                          {"gql_status", "22000"},
+                                          {"description", "error: data exception"},
+                                          {"cause", middle}},
+                                         "h:1", "u", "d");
+    EXPECT_EQ(error.server_words().message, "Something went wrong.");
+    EXPECT_EQ(error.server_words().gql_status, "22000");
+    EXPECT_EQ(error.server_words().description, "error: data exception");
+    EXPECT_EQ(error.server_words().cause, "b is text");
+    EXPECT_STREQ(
+        error.what(),
+        "Neo4j at h:1 refused (Neo.ClientError.Statement.TypeError): Something went wrong. Its cause: b "
+        "is text");
+    const Error said = failure_to_error({{"code", "Neo.ClientError.Statement.TypeError"},
+                                         {"message", "b is text, not a number"},
+                                         {"cause", middle}},
+                                        "h:1", "u", "d");
+    EXPECT_STREQ(said.what(),
+                 "Neo4j at h:1 refused (Neo.ClientError.Statement.TypeError): b is text, not a number");
+    const Error old = failure_to_error({{"code", "Neo.ClientError.Statement.TypeError"}, {"message", "m"}},
+                                       "h:1", "u", "d");
+    EXPECT_EQ(old.server_words().message, "m");
+    EXPECT_EQ(old.server_words().cause, "");
+}
+
+TEST(MessagesTest, SaysThatATransactionTookTooLong) {
+    // What Neo4j 5.26 and 2025.10 answer where their own db.transaction.timeout ended it, too.
+    const Error error =
+        failure_to_error({{"code", "Neo.ClientError.Transaction.TransactionTimedOutClientConfiguration"},
+                          {"message", "The transaction has been terminated."}},
+                         "h:1", "u", "d");
+    EXPECT_EQ(error.kind(), ErrorKind::timeout);
+    EXPECT_STREQ(
+        error.what(),
+        "Neo4j at h:1 ended a transaction that took longer than it was given "
+        "(Neo.ClientError.Transaction.TransactionTimedOutClientConfiguration): The transaction has been "
+        "terminated. Look what keeps Neo4j busy, and try again.");
 }
 
 TEST(MessagesTest, SaysWhoWasRefusedWhere) {

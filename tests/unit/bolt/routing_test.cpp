@@ -18,12 +18,15 @@ const Address kC{"c", 1};
 struct RouterTest : testing::Test {
     Deadline::Clock::time_point now{};
     std::map<Address, std::size_t> load;
-    std::map<Address, RoutingTable> tables{{kSeed, {{kA, kB}, {kA, kB}, {kC}, 300s}}};
+    std::map<Address, RoutingTable> tables{{kSeed, {"home", {kA, kB}, {kA, kB}, {kC}, 300s}}};
+    std::map<Address, std::string> failures;  ///< codes that routers answer with
     std::vector<Address> asked;
     Router router{
         kSeed,
         [this](const Address& address, const std::string&, const std::vector<std::string>&, Deadline) {
             asked.push_back(address);
+            if (const auto code = failures.find(address); code != failures.end())
+                throw failure_to_error({{"code", code->second}, {"message", "m"}}, "h:1", "u", "d");
             const auto found = tables.find(address);
             if (found == tables.end()) throw Error(System::neo4j, ErrorKind::unreachable, "gone");
             return found->second;
@@ -31,7 +34,7 @@ struct RouterTest : testing::Test {
         [this](const Address& address) { return load[address]; }, [this] { return now; }};
 
     Address choose(AccessMode access, const std::string& database = "d") {
-        return router.choose(database, access, {}, Deadline::after(10s));
+        return router.choose(database, access, {}, Deadline::after(10s)).address;
     }
 };
 
@@ -69,15 +72,80 @@ TEST_F(RouterTest, FallsBackToTheSeed) {
     EXPECT_THAT(asked, ElementsAre(kSeed, kA, kB, kSeed));
 }
 
+TEST_F(RouterTest, GoesOnFromARouterThatFailsAndForgetsIt) {
+    for (const char* code :
+         {"Neo.DatabaseError.General.UnknownError", "Neo.TransientError.General.OutOfMemoryError",
+          "Neo.ClientError.Security.AuthorizationExpired", "Neo.ClientError.Procedure.ProcedureNotFound"}) {
+        choose(AccessMode::read);
+        router.expire("d");
+        asked.clear();
+        failures = {{kA, code}};
+        tables[kB] = {"", {kC}, {kB}, {kC}, 300s};
+        EXPECT_EQ(choose(AccessMode::read), kB) << code;
+        EXPECT_THAT(asked, ElementsAre(kA, kB)) << code;
+        // Neither kB nor the seed is asked before the router of the newest table.
+        router.expire("d");
+        asked.clear();
+        failures = {{kC, code}};
+        EXPECT_EQ(choose(AccessMode::write), kC) << code;
+        EXPECT_THAT(asked, ElementsAre(kC, kSeed)) << code;
+        failures.clear();
+    }
+}
+
+TEST_F(RouterTest, StopsAtAFailureThatEveryRouterWouldGive) {
+    for (const char* code :
+         {"Neo.ClientError.Database.DatabaseNotFound", "Neo.ClientError.Transaction.InvalidBookmark",
+          "Neo.ClientError.Transaction.InvalidBookmarkMixture", "Neo.ClientError.Statement.TypeError",
+          "Neo.ClientError.Statement.ArgumentError", "Neo.ClientError.Request.Invalid",
+          "Neo.ClientError.Security.Unauthorized", "Neo.ClientError.Security.Forbidden"}) {
+        failures.clear();
+        choose(AccessMode::read);
+        router.expire("d");
+        asked.clear();
+        failures = {{kA, code}};
+        EXPECT_EQ(error_of([&] { choose(AccessMode::read); })->native_code(), code);
+        EXPECT_THAT(asked, ElementsAre(kA)) << code;
+    }
+}
+
+TEST_F(RouterTest, ASilentRouterLeavesTimeForTheOthers) {
+    std::vector<std::chrono::milliseconds> given;
+    Router patient{kSeed,
+                   [&](const Address&, const std::string&, const std::vector<std::string>&,
+                       Deadline deadline) -> RoutingTable {
+                       given.push_back(deadline.remaining());
+                       if (given.size() == 1) return tables[kSeed];
+                       throw Error(System::neo4j, ErrorKind::timeout, "silent");
+                   },
+                   [](const Address&) { return 0; }, [this] { return now; }};
+    patient.choose("d", AccessMode::read, {}, Deadline::after(30s));
+    patient.expire("d");
+    EXPECT_TRUE(error_of([&] { patient.choose("d", AccessMode::read, {}, Deadline::after(30s)); }));
+    ASSERT_EQ(given.size(), 4u);
+    EXPECT_TRUE(given[1] > 5s && given[1] <= 10s) << given[1].count();
+    EXPECT_TRUE(given[2] > 10s && given[2] <= 15s) << given[2].count();
+    EXPECT_TRUE(given[3] > 20s && given[3] <= 30s) << given[3].count();
+}
+
+TEST_F(RouterTest, KnowsTheHomeDatabaseByItsName) {
+    EXPECT_EQ(router.choose("", AccessMode::read, {}, Deadline::after(10s)).database, "home");
+    EXPECT_EQ(router.choose("home", AccessMode::read, {}, Deadline::after(10s)).database, "home");
+    EXPECT_EQ(asked.size(), 1u);
+    router.expire("home");
+    EXPECT_EQ(router.choose("", AccessMode::write, {}, Deadline::after(10s)).database, "home");
+    EXPECT_THAT(asked, ElementsAre(kSeed, kA, kB, kSeed));
+}
+
 TEST_F(RouterTest, FetchesAnewWhenItsWriterIsForgotten) {
     choose(AccessMode::write);
     router.forget(kC);
-    tables[kA] = {{kA}, {kA}, {kB}, 300s};
+    tables[kA] = {"", {kA}, {kA}, {kB}, 300s};
     EXPECT_EQ(choose(AccessMode::write), kB);
 }
 
 TEST_F(RouterTest, SaysWhenNobodyWrites) {
-    tables[kSeed] = {{kA}, {kA}, {}, 300s};
+    tables[kSeed] = {"", {kA}, {kA}, {}, 300s};
     EXPECT_EQ(choose(AccessMode::read), kA);
     const auto error = error_of([&] { choose(AccessMode::write); });
     EXPECT_EQ(error->kind(), ErrorKind::unavailable);
@@ -124,6 +192,30 @@ TEST(RoutingDriverTest, AsksAgainWhenTheLeaderHasMoved) {
     server.instead[kRun].push_back(failure("Neo.ClientError.Cluster.NotALeader"));
     driver.session().execute_write([](Transaction& transaction) { transaction.run("CREATE (n)").consume(); });
     EXPECT_EQ(server.count(kRoute), 2);
+}
+
+TEST(RoutingDriverTest, SessionsStayInTheHomeDatabaseTheyBeganWith) {
+    FakeServer server;
+    server.home = "movies";
+    Driver driver = make_driver(server, {}, "neo4j://seed:1");
+    Session session = driver.session();
+    session.run("RETURN 1").consume();
+    session.begin().rollback();
+    ASSERT_EQ(server.transactions.size(), 2u);
+    for (const Map& said : server.transactions) EXPECT_EQ(*said.get_if<std::string>("db"), "movies");
+    EXPECT_EQ(server.count(kRoute), 1);
+}
+
+TEST(RoutingDriverTest, AnAuthorizationThatExpiresWhileRoutingIsRenewed) {
+    FakeServer server;
+    Driver driver = make_driver(server, {}, "neo4j://seed:1");
+    driver.session({.database = "d"}).run("RETURN 1").consume();
+    server.instead[kRoute].push_back(failure("Neo.ClientError.Security.AuthorizationExpired"));
+    driver.session({.database = "e"}).execute_read([](Transaction& transaction) {
+        transaction.run("RETURN 1").consume();
+    });
+    EXPECT_EQ(server.connections, 2);
+    EXPECT_EQ(server.count(kRoute), 3);
 }
 
 TEST(RoutingDriverTest, BoltUrisAskForNoTable) {

@@ -1,5 +1,7 @@
 #include <gmock/gmock.h>
 
+#include <thread>
+
 #include "unit/bolt/fake_server.h"
 
 namespace crossover::bolt::test {
@@ -216,6 +218,148 @@ TEST_F(SessionTest, ExpiredAuthorizationRenewsConnections) {
     server.instead[kRun].push_back(failure("Neo.ClientError.Security.AuthorizationExpired"));
     session.execute_read([](Transaction& transaction) { transaction.run("RETURN 1").consume(); });
     EXPECT_EQ(server.connections, 2);
+    server.instead[kRun].push_back(failure("Neo.ClientError.Security.AuthorizationExpired"));
+    const auto error = error_of([&] { (void)session.run("RETURN 1"); });
+    EXPECT_TRUE(error->retryable());
+    session.run("RETURN 1").consume();
+    EXPECT_EQ(server.connections, 3);
+}
+
+TEST_F(SessionTest, ASilentServerIsAskedAgainByNewConnections) {
+    {
+        Session other = driver.session();
+        const Result open = other.run("RETURN 1");
+        session.run("RETURN 1").consume();
+    }
+    ASSERT_EQ(server.connections, 2);
+    server.silent_on = kRun;
+    int calls = 0;
+    session.execute_write([&](Transaction& transaction) {
+        if (++calls == 2) server.silent_on = 0;
+        transaction.run("CREATE (n)").consume();
+    });
+    EXPECT_EQ(calls, 2);
+    EXPECT_EQ(server.connections, 3);  // not the second of the idle ones
+    EXPECT_EQ(server.count(kCommit), 1);
+}
+
+TEST_F(SessionTest, WhatTookTheTimeElsewhereSaysNothingOfTheServer) {
+    server.rows = 5;
+    Session late = driver.session({.fetch_size = -1, .deadline = Deadline::after(50ms)});
+    {
+        Session other = driver.session();
+        const Result open = other.run("RETURN 1");
+        Transaction transaction = late.begin();
+        std::this_thread::sleep_until(Deadline::after(60ms).point());
+        const auto error = error_of([&] { transaction.run("RETURN 1").consume(); });
+        ASSERT_TRUE(error);
+        EXPECT_EQ(error->kind(), ErrorKind::timeout);
+        EXPECT_THAT(error->what(), HasSubstr("was not asked"));
+    }
+    EXPECT_EQ(server.count(kRun), 1);
+    EXPECT_EQ(server.connections, 2);
+    session.run("RETURN 1").consume();
+    EXPECT_EQ(server.connections, 2);
+}
+
+TEST_F(SessionTest, NothingIsSentWhenItIsTooLate) {
+    for (const auto left : {-5s, 0s}) {
+        const auto error =
+            error_of([&] { (void)driver.session({.deadline = Deadline::after(left)}).run("RETURN 1"); });
+        ASSERT_TRUE(error);
+        EXPECT_EQ(error->kind(), ErrorKind::timeout);
+    }
+    EXPECT_EQ(server.connections, 0);
+}
+
+TEST_F(SessionTest, TheServerIsToldHowLongATransactionMayLast) {
+    const auto told = [&] { return *server.transactions.back().get_if<std::int64_t>("tx_timeout"); };
+    session.run("RETURN 1").consume();
+    EXPECT_EQ(told(), 7 * 24 * 3600 * 1000);
+    session.begin().rollback();
+    EXPECT_EQ(told(), 7 * 24 * 3600 * 1000);
+    Session hurried = driver.session({.deadline = Deadline::after(40s)});
+    hurried.run("RETURN 1").consume();
+    EXPECT_TRUE(told() > 20'000 && told() <= 40'000) << told();
+    hurried.begin().rollback();
+    EXPECT_TRUE(told() > 20'000 && told() <= 40'000) << told();
+    session.run("RETURN 1", {}, {.deadline = Deadline::after(10s)}).consume();
+    EXPECT_TRUE(told() > 1'000 && told() <= 10'000) << told();
+    EXPECT_EQ(server.transactions.size(), 5u);
+}
+
+TEST_F(SessionTest, ASessionsDeadlineIsForAllThatIsDoneInIt) {
+    server.keep_alive_seconds = 0;
+    const auto waited = [&](const auto& action) {
+        EXPECT_EQ(error_of(action)->kind(), ErrorKind::timeout);
+        return server.waits.back();
+    };
+    const SessionConfig config{.fetch_size = 1, .deadline = Deadline::after(40s), .timeout = 90s};
+    for (const auto step : {kHello, kBegin, kRun, kPull, kCommit, kRollback}) {
+        FakeServer silent;
+        silent.keep_alive_seconds = 0;
+        Driver other = make_driver(silent);
+        silent.silent_on = step;
+        const auto error = error_of([&] {
+            Session limited = other.session(config);
+            Transaction transaction = limited.begin();
+            transaction.run("RETURN 1").consume();
+            if (step == kRollback) return transaction.rollback();
+            transaction.commit();
+        });
+        ASSERT_TRUE(error) << step;
+        EXPECT_EQ(error->kind(), ErrorKind::timeout) << step;
+        ASSERT_FALSE(silent.waits.empty()) << step;
+        // Connecting has a limit of its own.
+        const auto least = step == kHello ? 5s : 20s;
+        EXPECT_TRUE(silent.waits.front() > least && silent.waits.front() <= 40s) << step;
+    }
+    server.silent_on = kRun;
+    const auto whole = waited([&] { (void)driver.session(config).run("RETURN 1"); });
+    EXPECT_TRUE(whole > 20s && whole <= 40s) << whole.count();
+}
+
+TEST_F(SessionTest, WhatIsCommittedCannotBeRolledBack) {
+    Transaction transaction = session.begin();
+    transaction.commit();
+    const auto error = error_of([&] { transaction.rollback(); });
+    ASSERT_TRUE(error);
+    EXPECT_EQ(error->kind(), ErrorKind::rejected);
+    EXPECT_THAT(error->what(), HasSubstr("was committed"));
+    Transaction other = session.begin();
+    other.rollback();
+    EXPECT_NO_THROW(other.rollback());
+    EXPECT_EQ(error_of([&] { other.commit(); })->kind(), ErrorKind::rejected);
+}
+
+TEST_F(SessionTest, AnEndedTransactionLeavesTheNextOneAlone) {
+    std::optional<Transaction> first(session.begin());
+    first->commit();
+    Transaction second = session.begin();
+    EXPECT_FALSE(first->open());
+    EXPECT_EQ(error_of([&] { (void)first->run("RETURN 1"); })->kind(), ErrorKind::rejected);
+    EXPECT_EQ(error_of([&] { first->commit(); })->kind(), ErrorKind::rejected);
+    EXPECT_EQ(error_of([&] { first->rollback(); })->kind(), ErrorKind::rejected);
+    first.reset();
+    EXPECT_TRUE(second.open());
+    second.commit();
+    EXPECT_EQ(server.count(kCommit), 2);
+    EXPECT_EQ(server.count(kRollback), 0);
+}
+
+TEST_F(SessionTest, AConsumedResultHasNoRowsToAskFor) {
+    for (const bool read_before : {false, true}) {
+        Result result = session.run("RETURN 1");
+        if (read_before) {
+            EXPECT_EQ(result.collect().size(), 3u);
+            EXPECT_FALSE(result.next());
+        }
+        EXPECT_EQ(result.consume().query_type, "r");
+        const auto error = error_of([&] { result.next(); });
+        ASSERT_TRUE(error);
+        EXPECT_EQ(error->kind(), ErrorKind::rejected);
+        EXPECT_EQ(result.consume().query_type, "r");
+    }
 }
 
 TEST_F(SessionTest, EveryWaitHasALimit) {
