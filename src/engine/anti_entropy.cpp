@@ -1,5 +1,6 @@
 #include "engine/anti_entropy.h"
 
+#include "core/background.h"
 #include "core/error.h"
 #include "core/logging.h"
 #include "core/retry.h"
@@ -21,7 +22,7 @@ AntiEntropy::AntiEntropy(Ports ports, std::string lease_name, std::function<bool
       lease_name_(std::move(lease_name)),
       wanted_(std::move(wanted)),
       every_(every),
-      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+      thread_(in_background("anti_entropy", [this](const std::stop_token& stop) { run(stop); })) {}
 
 void AntiEntropy::run(const std::stop_token& stop) {
     while (sleep_for(every_, stop)) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "core/background.h"
 #include "core/error.h"
 #include "core/logging.h"
 #include "core/retry.h"
@@ -52,13 +53,16 @@ std::size_t deliver(const SyncPorts& ports, const std::vector<neo4j::ChangeEntry
         }
         note_fault(ports.metrics, error);
         throw;
+    } catch (...) {
+        ports.breaker.undecided();
+        throw;
     }
 }
 
 Courier::Courier(SyncPorts ports)
     : ports_(std::move(ports)),
       queue_(kQueueCapacity),
-      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+      thread_(in_background("courier", [this](const std::stop_token& stop) { run(stop); })) {}
 
 Courier::~Courier() {
     queue_.close();

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/background.h"
 #include "core/error.h"
 #include "core/logging.h"
 #include "core/retry.h"
@@ -144,9 +145,10 @@ struct Engine::State {
                 AntiEntropy::Ports{driver, config.database, source, *target, log, metrics},
                 "anti-entropy:" + config.mapping.label, [this] { return captures(gate.mode()); },
                 config.anti_entropy_every);
-            preparing = std::jthread([this](const std::stop_token& stop) { keep_searchable(stop); });
+            preparing =
+                in_background("milvus_index", [this](const std::stop_token& stop) { keep_searchable(stop); });
         }
-        beating = std::jthread([this](const std::stop_token& stop) { keep_beating(stop); });
+        beating = in_background("heartbeat", [this](const std::stop_token& stop) { keep_beating(stop); });
     }
 
     /// Goes back to the former mode where Neo4j does not take it.
@@ -229,6 +231,9 @@ struct Engine::State {
             } else {
                 searching.failed();
             }
+            throw;
+        } catch (...) {
+            searching.undecided();
             throw;
         }
     }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/background.h"
 #include "core/error.h"
 #include "core/logging.h"
 #include "core/retry.h"
@@ -23,7 +24,7 @@ Reconciler::Reconciler(SyncPorts ports, std::function<void(Deadline)> probe, Set
     : ports_(std::move(ports)),
       probe_(std::move(probe)),
       settings_(settings),
-      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+      thread_(in_background("reconciler", [this](const std::stop_token& stop) { run(stop); })) {}
 
 void Reconciler::run(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
@@ -62,6 +63,9 @@ bool Reconciler::reconcile_once(const std::stop_token& stop) {
         ports_.breaker.failed();
         ports_.metrics.error(error.system(), error.kind());
         return false;
+    } catch (...) {
+        ports_.breaker.undecided();
+        throw;
     }
     const auto before = Deadline::Clock::now();
     const auto claimed = ports_.log.claim(kClaimed);

@@ -2,6 +2,7 @@
 
 #include <random>
 
+#include "core/background.h"
 #include "core/error.h"
 #include "core/logging.h"
 #include "search/comparison.h"
@@ -19,7 +20,7 @@ ShadowComparison::ShadowComparison(search::Searcher& reference, Metrics& metrics
       metrics_(metrics),
       share_(share),
       queue_(kWaiting),
-      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+      thread_(in_background("shadow_comparison", [this](const std::stop_token& stop) { run(stop); })) {}
 
 ShadowComparison::~ShadowComparison() {
     thread_.request_stop();

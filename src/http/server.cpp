@@ -14,6 +14,7 @@
 #include <future>
 #include <thread>
 
+#include "core/background.h"
 #include "core/error.h"
 #include "http/connection.h"
 #include "http/listen_address.h"
@@ -118,6 +119,16 @@ struct Server::Impl {
         }
     }
 
+    void keep_accepting() {
+        asio::co_spawn(
+            state.io, [this] { return accept(); },
+            [this](std::exception_ptr failure) {
+                if (!failure) return;
+                keep_accepting();
+                std::rethrow_exception(failure);  // to the thread, which logs it and goes on
+            });
+    }
+
     void admit(tcp::socket socket) {
         if (state.draining) return;
         const bool full = state.connections.size() - state.turned_away >= state.config.limits.connections;
@@ -150,7 +161,7 @@ struct Server::Impl {
     tcp::resolver::results_type endpoints;
     std::uint16_t port = 0;
     std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work;
-    std::thread io_thread;
+    std::jthread io_thread;
 };
 
 Server::Server(ServerConfig config, Router router)
@@ -176,12 +187,9 @@ Server::~Server() {
 void Server::start() {
     impl_->listen();
     impl_->work.emplace(impl_->state.io.get_executor());
-    asio::co_spawn(
-        impl_->state.io, [this] { return impl_->accept(); },
-        [](std::exception_ptr failure) {
-            if (failure) std::rethrow_exception(failure);
-        });
-    impl_->io_thread = std::thread([this] { impl_->state.io.run(); });
+    impl_->keep_accepting();
+    impl_->io_thread = in_background(
+        "http", [this](const std::stop_token&) { impl_->state.io.run(); }, std::chrono::milliseconds(50));
 }
 
 std::uint16_t Server::port() const {

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <thread>
 
+#include "core/background.h"
 #include "core/circuit_breaker.h"
 #include "core/logging.h"
 #include "core/retry.h"
@@ -128,6 +129,9 @@ struct Learning::State {
                 breaker.undecided();
             }
             note(error);
+            throw;
+        } catch (...) {
+            breaker.undecided();
             throw;
         }
     }
@@ -336,7 +340,7 @@ Learning::Learning(Config config, Observer observer) {
     require_servers(config, config.mode);
     state_ = std::make_unique<State>(std::move(config), std::move(observer));
     State& state = *state_;
-    state.watching = std::jthread([&state](const std::stop_token& stop) { state.watch(stop); });
+    state.watching = in_background("agentdb", [&state](const std::stop_token& stop) { state.watch(stop); });
 }
 
 Learning::~Learning() {
@@ -365,6 +369,9 @@ std::optional<Knowledge> Learning::knowledge(const std::string& agent) {
         state.reads.failed();
         state.note(error);
         return std::nullopt;
+    } catch (...) {
+        state.reads.undecided();
+        throw;
     }
 }
 

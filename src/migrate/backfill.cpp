@@ -8,6 +8,7 @@
 #include <mutex>
 #include <thread>
 
+#include "core/background.h"
 #include "core/error.h"
 #include "core/retry.h"
 #include "embeddings/collection.h"
@@ -409,7 +410,7 @@ class Backfill {
     }
 
     void run_reporting(RangeLedger& ledger, CopyPipeline& pipeline, const std::stop_token& stop) {
-        std::jthread reporter([&](std::stop_token ended) {
+        const std::jthread reporter = in_background("progress", [&](const std::stop_token& ended) {
             do {
                 report(ledger, pipeline);
             } while (sleep_for(250ms, ended));

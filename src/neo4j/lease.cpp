@@ -1,18 +1,17 @@
 #include "neo4j/lease.h"
 
 #include <fmt/format.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
 #include <exception>
-#include <fstream>
 #include <mutex>
-#include <sstream>
 #include <thread>
 
+#include "core/background.h"
 #include "core/error.h"
+#include "core/process.h"
 #include "core/retry.h"
 #include "core/unique_name.h"
 #include "neo4j/cypher.h"
@@ -23,34 +22,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::string first_line(const std::string& path) {
-    std::ifstream file(path);
-    std::string line;
-    std::getline(file, line);
-    return line;
-}
-
-/// Clock ticks after boot when a process began: tells a process from a later one with the same id. Empty when
-/// there is none.
-std::string start_time_of(long pid) {
-    const std::string stat = first_line(fmt::format("/proc/{}/stat", pid));
-    // The name in parentheses may hold anything; the 22nd field counts from behind it.
-    const auto name_end = stat.rfind(')');
-    if (name_end == std::string::npos) return {};
-    std::istringstream fields(stat.substr(name_end + 1));
-    std::string field;
-    for (int i = 3; i <= 22; ++i) fields >> field;
-    return field;
-}
-
-/// This boot of this machine (or container: the pid namespace decides who can be seen).
-std::string machine() {
-    std::array<char, 256> target{};
-    const ssize_t length = ::readlink("/proc/self/ns/pid", target.data(), target.size() - 1);
-    return first_line("/proc/sys/kernel/random/boot_id") + "/" +
-           std::string(target.data(), length > 0 ? static_cast<std::size_t>(length) : 0);
-}
-
 std::string host_name() {
     std::array<char, 256> name{};
     return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown host";
@@ -59,13 +30,9 @@ std::string host_name() {
 struct Holder {
     std::string owner;
     std::string host;
-    std::string machine;
-    std::string started;
-    std::int64_t pid = 0;
+    ProcessIdentity process;
     std::int64_t remaining_ms = 0;
     std::int64_t expires_at = 0;
-
-    bool is_dead_here() const { return machine == neo4j::machine() && start_time_of(pid) != started; }
 };
 
 constexpr const char* kConstraint =
@@ -122,14 +89,13 @@ struct Lease::State {
     bolt::SessionConfig session_config() const {
         bolt::SessionConfig config;
         config.database = database;
-        config.timeout = 10s;
+        config.deadline = Deadline::after(10s);
         return config;
     }
 
     std::vector<std::string> transact(Deadline deadline,
                                       const std::function<void(bolt::Transaction&)>& work) {
-        auto session =
-            driver.session({.database = database, .fetch_size = -1, .timeout = deadline.remaining()});
+        auto session = driver.session({.database = database, .fetch_size = -1, .deadline = deadline});
         const auto before = Deadline::Clock::now();
         auto transaction = session.begin();
         renew_in(transaction);
@@ -159,6 +125,7 @@ struct Lease::State {
 
     std::optional<Holder> try_take(const std::string& dead) {
         const auto before = Deadline::Clock::now();
+        const auto self = this_process();
         auto session = driver.session(session_config());
         const auto row = session
                              .run(kTake, {{"name", name},
@@ -167,9 +134,9 @@ struct Lease::State {
                                           {"ttl", ttl_ms()},
                                           {"longest_write", longest_write.count()},
                                           {"host", host_name()},
-                                          {"machine", machine()},
-                                          {"pid", static_cast<std::int64_t>(::getpid())},
-                                          {"started", start_time_of(::getpid())}})
+                                          {"machine", self.machine},
+                                          {"pid", self.pid},
+                                          {"started", self.started}})
                              .single();
         const auto* free = row[0].get_if<bool>();
         if (free != nullptr && *free) {
@@ -180,8 +147,11 @@ struct Lease::State {
             }
             return std::nullopt;
         }
-        return Holder{text_of(row[1]),    text_of(row[2]),    text_of(row[3]),   text_of(row[5]),
-                      integer_of(row[4]), integer_of(row[6]), integer_of(row[7])};
+        return Holder{text_of(row[1]),
+                      text_of(row[2]),
+                      {text_of(row[3]), integer_of(row[4]), text_of(row[5])},
+                      integer_of(row[6]),
+                      integer_of(row[7])};
     }
 };
 
@@ -197,8 +167,8 @@ std::unique_ptr<Lease> Lease::acquire(bolt::Driver& driver, const std::string& d
     std::string dead;
     std::optional<std::int64_t> first_expiry;
     while (const auto holder = state->try_take(dead)) {
-        const std::string who = fmt::format("process {} on {}", holder->pid, holder->host);
-        if (holder->is_dead_here()) {
+        const std::string who = fmt::format("process {} on {}", holder->process.pid, holder->host);
+        if (is_seen_dead(holder->process)) {
             dead = holder->owner;
             continue;
         }
@@ -220,7 +190,7 @@ std::unique_ptr<Lease> Lease::acquire(bolt::Driver& driver, const std::string& d
         }
     }
     State* const shared = state.get();
-    state->renewer = std::jthread([shared](std::stop_token ended) {
+    state->renewer = in_background("lease", [shared](const std::stop_token& ended) {
         while (sleep_for(kRenewEvery, ended)) {
             try {
                 shared->transact(Deadline::after(10s), [](bolt::Transaction&) {});

@@ -15,7 +15,7 @@ namespace crossover::neo4j {
 
 /// The right to be the only one that does a named piece of work, kept in Neo4j as `(:CrossoverLease {name,
 /// owner, expires_at, writes_until, …})` under Neo4j's clock. It lapses when it is not renewed; a holder that
-/// dies on this very machine is recognised and replaced at once.
+/// was seen to be dead, on this very machine, is replaced at once.
 ///
 /// What a holder had sent to Milvus may arrive after its end. So the lease also says until when: whoever
 /// takes it from one that did not give it up with everything settled inherits that (`writes_until`, or the
