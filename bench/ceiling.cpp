@@ -83,6 +83,7 @@ class Drain : public Load {
         bolt::TransactionExtra extra;
         extra.database = database_;
         extra.access = bolt::AccessMode::read;
+        extra.timeout = std::chrono::hours(1);
         connection_->protocol().run(query_, {}, &extra);
         connection_->protocol().pull(-1);
         connection_->flush(soon());
