@@ -264,7 +264,9 @@ class Scratch {
   public:
     Scratch(milvus::Client& client, const sync::MediaMapping& mapping) : client_(client) {
         drop();
-        ref_ = embeddings::Collection::open_or_create(client, kAlias, mapping, soon()).ref();
+        ref_ = embeddings::Collection::open_or_create(client, kAlias, mapping, {{mapping.label, "", "bench"}},
+                                                      soon())
+                   .ref();
     }
     ~Scratch() {
         try {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.h"
+#include "core/deletions.h"
 #include "core/memory.h"
 #include "core/text.h"
 #include "embeddings/collection.h"
@@ -36,6 +37,12 @@ class MigrateEmbeddings : public Command {
             ->group("Copying");
         app->add_flag("--force", force_,
                       "go on although an engine runs neo4j_only, whose writes are not captured")
+            ->group("Copying");
+        app->add_flag("--allow-deletes", allow_deletes_,
+                      "remove rows that Neo4j lacks, though they are over 100 and over a tenth of all")
+            ->group("Copying");
+        app->add_flag("--adopt-collection", adopt_collection_,
+                      "take over a collection that belongs to another label or database")
             ->group("Copying");
         add_settings("Index", {"migration.hnsw_m", "migration.ef_construction"});
         add_media_settings();
@@ -80,6 +87,14 @@ class MigrateEmbeddings : public Command {
         } else {
             print_text(result, settings);
         }
+        if (result.deletes_refused > 0) {
+            const auto refusal = deletion_refused(
+                System::milvus, result.deletes_refused, result.target_rows,
+                fmt::format("{}, collection {}", client->address(), result.collection),
+                fmt::format("no {} in {} has their id", settings.label, options.source_address));
+            fmt::print(stderr, "error: {}\n", refusal.what());  // beside the result
+            return exit_code_of(refusal);
+        }
         if (result.interrupted) return kInterrupted;
         return result.counts.quarantined > 0 ? kWithFindings : kDone;
     }
@@ -99,6 +114,8 @@ class MigrateEmbeddings : public Command {
         options.items_per_second = settings.rate_limit;
         options.dry_run = dry_run_;
         options.force = force_;
+        options.allow_deletes = allow_deletes_;
+        options.adopt_collection = adopt_collection_;
         options.checkpoint_file = settings.checkpoint_file;
         options.quarantine_file = settings.quarantine_file;
         if (!resume_from_.empty()) options.resume_from = start_id(settings, driver);
@@ -145,7 +162,10 @@ class MigrateEmbeddings : public Command {
         const auto line = [](std::string_view name, const std::string& value) {
             fmt::print("  {:<12} {}\n", name, value);
         };
-        fmt::print("{}\n", result.interrupted ? "INTERRUPTED" : dry_run_ ? "DRY RUN DONE" : "DONE");
+        fmt::print("{}\n", result.interrupted           ? "INTERRUPTED"
+                           : result.deletes_refused > 0 ? "NOT DONE"
+                           : dry_run_                   ? "DRY RUN DONE"
+                                                        : "DONE");
         line("read", counted(counts.read, "item", "items"));
         line(dry_run_ ? "would copy" : "copied",
              fmt::format("{}  ({}, {})", with_separators(counts.copied), duration_text(result.copy_seconds),
@@ -179,6 +199,7 @@ class MigrateEmbeddings : public Command {
             {"items_per_second", result.items_per_second},
             {"peak_memory_bytes", peak_memory_bytes()},
             {"swept", result.swept},
+            {"deletes_refused", result.deletes_refused},
             {"errors_ridden_out", result.errors},
             {"interrupted", result.interrupted},
             {"resumed", result.resumed},
@@ -193,6 +214,8 @@ class MigrateEmbeddings : public Command {
 
     bool dry_run_ = false;
     bool force_ = false;
+    bool allow_deletes_ = false;
+    bool adopt_collection_ = false;
     std::string resume_from_;
 };
 

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.h"
+#include "core/deletions.h"
 #include "core/memory.h"
 #include "core/text.h"
 #include "exit_code.h"
@@ -60,6 +61,7 @@ nlohmann::json report_json(const ValidateReport& report) {
         {"interrupted", report.interrupted},
         {"collection", report.collection},
         {"fixed", report.fixed},
+        {"deletes_refused", report.deletes_refused},
     };
     object["seed"] = report.seed ? nlohmann::json(*report.seed) : nlohmann::json();
     for (std::size_t i = 0; i < migrate::kDifferences; ++i) {
@@ -146,6 +148,12 @@ class Validate : public Command {
         app->add_flag("--full-scan", full_scan_, "compare everything, both ways")->group("Comparing");
         app->add_flag("--fix-inconsistencies", fix_, "make equal what differs, then validate again")
             ->group("Comparing");
+        app->add_flag("--allow-deletes", allow_deletes_,
+                      "let a fix remove rows, though they are over 100 and over a tenth of all")
+            ->group("Comparing");
+        app->add_flag("--adopt-collection", adopt_collection_,
+                      "let a fix take over a collection that belongs to another label or database")
+            ->group("Comparing");
         app->add_option("--id", id_, "compare this item only, and show both sides")
             ->type_name("ID")
             ->group("Comparing");
@@ -181,6 +189,14 @@ class Validate : public Command {
                 fmt::print("Run it with --fix-inconsistencies to make Milvus equal to Neo4j.\n");
             }
         }
+        if (report.deletes_refused > 0) {
+            const auto refusal = deletion_refused(
+                System::milvus, report.deletes_refused, report.target_ids,
+                fmt::format("{}, collection {}", client->address(), report.collection),
+                fmt::format("no valid {} in {} has their id", settings.label, options.source_address));
+            fmt::print(stderr, "error: {}\n", refusal.what());  // beside the result
+            return exit_code_of(refusal);
+        }
         if (verdict.interrupted) return kInterrupted;
         return verdict.passed() ? kDone : kWithFindings;
     }
@@ -200,6 +216,8 @@ class Validate : public Command {
         options.mapping = make_mapping(settings);
         options.full_scan = full_scan_;
         options.fix_inconsistencies = fix_;
+        options.allow_deletes = allow_deletes_;
+        options.adopt_collection = adopt_collection_;
         if (!id_.empty()) options.id = id_;
         return options;
     }
@@ -219,6 +237,8 @@ class Validate : public Command {
     std::string sample_size_ = "1000";
     bool full_scan_ = false;
     bool fix_ = false;
+    bool allow_deletes_ = false;
+    bool adopt_collection_ = false;
     std::string id_;
 };
 

@@ -203,8 +203,7 @@ engine::EngineConfig engine_config(const Settings& settings, sync::MediaMapping 
                 System::config, ErrorKind::usage,
                 "--cache-secs needs Redis: set REDIS_URL (such as redis://:password@localhost:6379/0).");
         }
-        config.answer_cache = {fmt::format("{}/{}", config.database, config.mapping.label),
-                               std::chrono::seconds(settings.cache_secs)};
+        config.keep_answers = std::chrono::seconds(settings.cache_secs);
     }
     return config;
 }

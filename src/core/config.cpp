@@ -73,7 +73,9 @@ const std::vector<SettingKey>& table() {
         {"migration.checkpoint_file", "", "--checkpoint-file", "FILE", "where the job's progress is kept",
          &S::checkpoint_file},
         {"migration.quarantine_file", "", "--quarantine-file", "FILE",
-         "NDJSON of the items that cannot be copied, and why", &S::quarantine_file},
+         "NDJSON of the items that cannot be copied, and why; by default "
+         "migration_quarantine_COLLECTION.ndjson",
+         &S::quarantine_file},
         {"migration.metrics_address", "", "--metrics-address", "HOST:PORT", "serve Prometheus metrics there",
          &S::metrics_address},
         {"storage.mode",
@@ -332,6 +334,9 @@ Settings load_settings(const SettingSources& sources) {
         }
     }
     for (const auto& [key, value] : sources.flags) set_text(settings, *key, value, {std::string(key->flag)});
+    if (settings.quarantine_file.empty()) {
+        settings.quarantine_file = fmt::format("migration_quarantine_{}.ndjson", settings.collection);
+    }
     return settings;
 }
 

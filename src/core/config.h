@@ -43,7 +43,7 @@ struct Settings {
     std::int64_t hnsw_m = 16;
     std::int64_t ef_construction = 256;
     std::string checkpoint_file = "/tmp/migration_checkpoint.json";
-    std::string quarantine_file = "migration_quarantine.ndjson";
+    std::string quarantine_file;  ///< where not set: migration_quarantine_<collection>.ndjson
     std::string metrics_address;  ///< host:port; empty = no metrics are served
 
     std::string storage_mode = "neo4j_only";

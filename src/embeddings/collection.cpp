@@ -45,12 +45,59 @@ milvus::IdKind to_milvus(sync::IdKind kind) {
     return kind == sync::IdKind::string ? milvus::IdKind::string : milvus::IdKind::integer;
 }
 
+// A description stays as it was created; the mark may change.
+constexpr std::string_view kDescribes = "Embeddings of ";
+constexpr std::string_view kDescribesFor = ", kept equal to Neo4j by Crossover";
+constexpr const char* kLabelKey = "crossover.label";
+constexpr const char* kDatabaseKey = "crossover.database";
+constexpr const char* kSourceKey = "crossover.source";
+
+/// Whose it says it is: by its mark, or, of an earlier release, by its description, which knows only the
+/// label. Empty where it says nothing.
+std::optional<sync::SourceMark> owner_of(const milvus::CollectionInfo& info) {
+    const auto& kept = info.server_properties;
+    const auto value = [&](const char* key) {
+        const auto found = kept.find(key);
+        return found == kept.end() ? std::string() : found->second;
+    };
+    if (auto id = value(kSourceKey); !id.empty()) {
+        return sync::SourceMark{value(kLabelKey), value(kDatabaseKey), std::move(id)};
+    }
+    const std::string_view text = info.spec.description;
+    if (text.size() <= kDescribes.size() + kDescribesFor.size() || !text.starts_with(kDescribes) ||
+        !text.ends_with(kDescribesFor)) {
+        return std::nullopt;
+    }
+    const auto label = text.substr(kDescribes.size());
+    return sync::SourceMark{std::string(label.substr(0, label.size() - kDescribesFor.size())), {}, {}};
+}
+
+/// False of one that only its description speaks for, with our label.
+bool is_another(const sync::SourceMark& owner, const sync::SourceMark& mine) {
+    return owner.id.empty() ? owner.label != mine.label : owner != mine;
+}
+
+Error not_ours(const std::string& address, const std::string& name, const sync::SourceMark& owner,
+               const sync::SourceMark& mine) {
+    std::string whose = owner.label;
+    if (!owner.database.empty()) whose += " of Neo4j's database " + owner.database;
+    if (owner.label == mine.label && owner.database == mine.database) {
+        whose += fmt::format(" in another Neo4j (its mark is {}, ours {})", owner.id, mine.id);
+    }
+    return Error(
+        System::milvus, ErrorKind::conflict,
+        fmt::format("{}: collection {} holds {}, not {} of database {}. Check --label, --neo4j-database, the "
+                    "address of Neo4j and --collection. If {} is to be taken over, and filled anew, run "
+                    "migrate-embeddings --adopt-collection.",
+                    address, name, whose, mine.label, mine.database, name));
+}
+
 milvus::CollectionSpec make_spec(const std::string& name, const sync::MediaMapping& mapping, bool nullable) {
     milvus::CollectionSpec spec;
     spec.name = name;
     spec.id_kind = to_milvus(mapping.id_kind);
     spec.dimension = mapping.dimension;
-    spec.description = fmt::format("Embeddings of {}, kept equal to Neo4j by Crossover", mapping.label);
+    spec.description = fmt::format("{}{}{}", kDescribes, mapping.label, kDescribesFor);
     for (const auto& property : mapping.properties) {
         spec.properties.push_back({property.name, to_milvus(property.type), nullable, sync::kMaxTextBytes});
     }
@@ -151,6 +198,13 @@ bool adopt_mapping(milvus::Client& client, const std::string& alias, sync::Media
     return adopted == mapping.properties.size();
 }
 
+void require_ours(const std::string& address, const milvus::CollectionInfo& collection,
+                  const sync::SourceMark& mine) {
+    if (const auto owner = owner_of(collection); owner && is_another(*owner, mine)) {
+        throw not_ours(address, collection.spec.name, *owner, mine);
+    }
+}
+
 milvus::Metric to_milvus(sync::Metric metric) {
     switch (metric) {
         case sync::Metric::cosine:
@@ -193,8 +247,12 @@ std::optional<Collection> Collection::open(milvus::Client& client, const std::st
 }
 
 Collection Collection::open_or_create(milvus::Client& client, const std::string& alias,
-                                      const sync::MediaMapping& mapping, Deadline deadline) {
-    if (auto found = open(client, alias, mapping, deadline)) return *std::move(found);
+                                      const sync::MediaMapping& mapping, const Claimant& claimant,
+                                      Deadline deadline) {
+    if (auto found = open(client, alias, mapping, deadline)) {
+        found->adopted_ = found->claim(claimant, deadline);
+        return *std::move(found);
+    }
 
     const std::string name = alias + "_v1";
     const bool nullable = milvus::server_supports_nullable(client.version(deadline));
@@ -213,7 +271,37 @@ Collection Collection::open_or_create(milvus::Client& client, const std::string&
                     fmt::format("{}: alias {} was created but is not to be found.", client.address(), alias));
     }
     made->created_ = !leftover;
+    made->adopted_ = made->claim(claimant, deadline);
     return *std::move(made);
+}
+
+bool Collection::claim(const Claimant& claimant, Deadline deadline) {
+    const auto look = [&] {
+        auto info = client_->describe_collection(ref_.name, deadline);
+        if (info) return *std::move(info);
+        throw Error(System::milvus, ErrorKind::not_found,
+                    fmt::format("{}: collection {} was dropped while it was being opened. Run again.",
+                                client_->address(), ref_.name));
+    };
+    const auto found = look();
+    const auto owner = owner_of(found);
+    if (owner == claimant.mark) return false;
+    if (!claimant.adopt) require_ours(client_->address(), found, claimant.mark);
+    const auto& mark = claimant.mark;
+    try {
+        client_->set_properties(
+            ref_.name, {{kLabelKey, mark.label}, {kDatabaseKey, mark.database}, {kSourceKey, mark.id}},
+            deadline);
+    } catch (const Error& error) {
+        // A user that may write rows, but not alter the collection: work goes on as it did without marks.
+        const bool refused = error.kind() == ErrorKind::authentication || error.kind() == ErrorKind::rejected;
+        if (!refused || (owner && is_another(*owner, mark))) throw;
+        marked_ = false;
+        return false;
+    }
+    // Two that mark it at once: the last word counts, and the other one sees it.
+    require_ours(client_->address(), look(), mark);
+    return owner && is_another(*owner, mark);
 }
 
 void Collection::upsert(sync::ItemBatch& batch, Deadline deadline) {

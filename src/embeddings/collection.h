@@ -7,10 +7,17 @@
 #include <string>
 
 #include "milvus/client.h"
+#include "sync/source_mark.h"
 #include "sync/target_scanner.h"
 #include "sync/vector_store.h"
 
 namespace crossover::embeddings {
+
+/// For whom a collection is opened to be written.
+struct Claimant {
+    sync::SourceMark mark;
+    bool adopt = false;  ///< take the collection over from whomever it belongs to
+};
 
 /// The collection that holds the embeddings: `media_embeddings_v1`, `_v2`, … behind the alias
 /// `media_embeddings`, so that an index can be rebuilt beside it. The one piece of code that creates it, for
@@ -22,16 +29,26 @@ class Collection : public sync::VectorStore, public sync::TargetScanner {
     /// Finds the collection behind `alias`, or creates `<alias>_v1` and the alias.
     /// Throws `conflict` where one exists with another dimension, id kind, metric or property types, naming
     /// both and what to do; or where a real collection has the alias's name.
+    /// What it returns is the claimant's: see claim().
     static Collection open_or_create(milvus::Client& client, const std::string& alias,
-                                     const sync::MediaMapping& mapping, Deadline deadline);
-    /// Finds the collection; empty where there is none. Throws `conflict` as above.
+                                     const sync::MediaMapping& mapping, const Claimant& claimant,
+                                     Deadline deadline);
+    /// Finds the collection, to be read; empty where there is none. Throws `conflict` as above.
     static std::optional<Collection> open(milvus::Client& client, const std::string& alias,
                                           const sync::MediaMapping& mapping, Deadline deadline);
 
+    /// To be called before the first write: the collection is the claimant's from now on. One that bears no
+    /// mark is marked, unless its description names another label. Throws `conflict` where it is another's
+    /// and is not to be adopted, naming both. Returns whether it was taken from another.
+    bool claim(const Claimant& claimant, Deadline deadline);
+
     const std::string& name() const { return ref_.name; }  ///< physical
     const milvus::CollectionRef& ref() const { return ref_; }
-    std::int64_t id() const { return id_; }      ///< the server's; another after drop and re-create
-    bool created() const { return created_; }    ///< by this call, so it was empty
+    std::int64_t id() const { return id_; }    ///< the server's; another after drop and re-create
+    bool created() const { return created_; }  ///< by this call, so it was empty
+    /// False where Milvus would not keep the mark of whose it is: its user may not alter collections.
+    bool marked() const { return marked_; }
+    bool adopted() const { return adopted_; }    ///< by this call, from another source
     bool nullable() const { return nullable_; }  ///< missing properties are null rather than the type's zero
 
     void upsert(sync::ItemBatch& batch, Deadline deadline) override;
@@ -57,7 +74,9 @@ class Collection : public sync::VectorStore, public sync::TargetScanner {
     sync::MediaMapping mapping_;
     milvus::CollectionRef ref_;
     std::int64_t id_ = 0;
+    bool marked_ = true;
     bool created_ = false;
+    bool adopted_ = false;
     bool nullable_ = false;
 };
 
@@ -66,6 +85,10 @@ class Collection : public sync::VectorStore, public sync::TargetScanner {
 /// (whose type stays as it was).
 bool adopt_mapping(milvus::Client& client, const std::string& alias, sync::MediaMapping& mapping,
                    Deadline deadline);
+
+/// Throws `conflict`, naming both, where a collection says that it belongs to another than `mine`.
+void require_ours(const std::string& address, const milvus::CollectionInfo& collection,
+                  const sync::SourceMark& mine);
 
 milvus::Metric to_milvus(sync::Metric metric);
 

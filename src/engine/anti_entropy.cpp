@@ -1,6 +1,7 @@
 #include "engine/anti_entropy.h"
 
 #include "core/background.h"
+#include "core/deletions.h"
 #include "core/error.h"
 #include "core/logging.h"
 #include "core/retry.h"
@@ -16,10 +17,10 @@ namespace {
 constexpr std::chrono::milliseconds kPause = 200ms;
 }  // namespace
 
-AntiEntropy::AntiEntropy(Ports ports, std::string lease_name, std::function<bool()> wanted,
+AntiEntropy::AntiEntropy(Ports ports, std::string collection, std::function<bool()> wanted,
                          std::chrono::seconds every)
     : ports_(ports),
-      lease_name_(std::move(lease_name)),
+      lease_name_{"anti-entropy", std::move(collection)},
       wanted_(std::move(wanted)),
       every_(every),
       thread_(in_background("anti_entropy", [this](const std::stop_token& stop) { run(stop); })) {}
@@ -30,7 +31,8 @@ void AntiEntropy::run(const std::stop_token& stop) {
         try {
             if (ports_.target.ready_for_search(Deadline::after(5s))) look_once(stop);
         } catch (const Error& error) {
-            if (error.kind() == ErrorKind::conflict || error.kind() == ErrorKind::cancelled) continue;
+            const bool another_looks = error.system() == System::neo4j && error.kind() == ErrorKind::conflict;
+            if (another_looks || error.kind() == ErrorKind::cancelled) continue;
             ports_.metrics.error(error.system(), error.kind());
             log_event(LogLevel::warning, "anti_entropy", {{"result", "failure"}, {"error", error.what()}});
         }
@@ -40,14 +42,18 @@ void AntiEntropy::run(const std::stop_token& stop) {
 void AntiEntropy::look_once(const std::stop_token& stop) {
     const auto lease = neo4j::Lease::acquire(
         ports_.driver, ports_.database, lease_name_, 0ms, [](const std::string&) {}, stop);
+    ports_.log.take_in_unowned();  // engines of an earlier release may have run beside this one
     const auto rows = ports_.target.collection(Deadline::after(5s));
     const auto result = sync::sweep(
         {ports_.source, ports_.source, *rows, [&](std::span<const ItemId> ids) { ports_.log.owe(ids); },
-         [&](std::int64_t) { sleep_for(kPause, stop); }, [](const Error&) {}},
+         [&](std::int64_t) { sleep_for(kPause, stop); }, [](const Error&) {},
+         [](std::int64_t orphans, std::int64_t found) { return !needs_permission_to_delete(orphans, found); },
+         /*all_or_nothing=*/true},
         stop);
-    ports_.metrics.repaired(result.different);
-    log_event(LogLevel::info, "anti_entropy",
-              {{"result", "done"},
+    ports_.metrics.repaired(result.different - result.refused);
+    ports_.metrics.repairs_refused(result.refused);
+    log_event(result.refused > 0 ? LogLevel::error : LogLevel::info, "anti_entropy",
+              {{"result", result.refused > 0 ? "refused" : "done"},
                {"matched", result.matched},
                {"different", result.different},
                {"orphans", result.orphans}});

@@ -8,6 +8,7 @@
 #include "engine/metrics.h"
 #include "engine/target.h"
 #include "neo4j/change_log.h"
+#include "neo4j/lease.h"
 #include "neo4j/media_store.h"
 
 namespace crossover::engine {
@@ -29,7 +30,7 @@ class AntiEntropy {
     };
 
     /// `wanted` is asked before each look: without capture there is nothing to keep equal.
-    AntiEntropy(Ports ports, std::string lease_name, std::function<bool()> wanted,
+    AntiEntropy(Ports ports, std::string collection, std::function<bool()> wanted,
                 std::chrono::seconds every);
 
   private:
@@ -37,7 +38,7 @@ class AntiEntropy {
     void look_once(const std::stop_token& stop);
 
     const Ports ports_;
-    const std::string lease_name_;
+    const neo4j::LeaseName lease_name_;
     const std::function<bool()> wanted_;
     const std::chrono::seconds every_;
     std::jthread thread_;

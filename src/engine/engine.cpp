@@ -20,6 +20,7 @@
 #include "neo4j/media_store.h"
 #include "neo4j/neo4j_searcher.h"
 #include "neo4j/replicas.h"
+#include "neo4j/source_mark.h"
 #include "neo4j/viewing_graph.h"
 
 namespace crossover::engine {
@@ -49,8 +50,9 @@ struct Engine::State {
         : config(std::move(config_in)),
           replica("engine-" + unique_name().substr(0, 16)),
           driver(driver_in),
+          mark(neo4j::source_mark(driver, config.database, config.mapping)),
           gate(config.mode),
-          heartbeat(driver, config.database, replica),
+          heartbeat(driver, config.database, config.mapping.collection, replica),
           log(driver, config.database, config.mapping),
           writer(driver, config.database, config.mapping, replica),
           source(driver, config.database, config.mapping, true),
@@ -62,10 +64,13 @@ struct Engine::State {
                          }),
           graph(driver, config.database, config.mapping) {
         log.prepare();
+        neo4j::prepare_epochs(driver, config.database);
+        take_in_unowned();
         if (config.redis) {
             redis = std::make_unique<RedisAside>(*config.redis, metrics);
-            if (config.answer_cache) {
-                cache = std::make_unique<AnswerCache>(*config.answer_cache, *redis, metrics);
+            if (config.keep_answers) {
+                cache = std::make_unique<AnswerCache>(AnswerCache::Config{mark.id, *config.keep_answers},
+                                                      *redis, metrics);
             }
         }
         if (config.learning) {
@@ -78,13 +83,15 @@ struct Engine::State {
                                    [this](std::int64_t keys) { metrics.agentdb_owed(keys); },
                                    [this](learning::Mode mode) { metrics.agentdb_mode(mode); }});
         }
-        if (client != nullptr)
-            target = std::make_unique<Target>(*client, config.mapping.collection, config.mapping);
+        if (client != nullptr) {
+            target = std::make_unique<Target>(*client, config.mapping, mark);
+        }
     }
 
     EngineConfig config;
     const std::string replica;
     bolt::Driver& driver;
+    const sync::SourceMark mark;
     Metrics metrics;
     ModeGate gate;
     std::mutex turning;
@@ -113,6 +120,15 @@ struct Engine::State {
     std::unique_ptr<AntiEntropy> anti_entropy;
     std::jthread beating;
     std::jthread preparing;
+
+    void take_in_unowned() {
+        if (const auto entries = log.take_in_unowned(); entries > 0) {
+            log_event(LogLevel::info, "outbox",
+                      {{"result", "taken over from an earlier release"},
+                       {"entries", entries},
+                       {"collection", config.mapping.collection}});
+        }
+    }
 
     SyncPorts ports() {
         return {source,
@@ -143,7 +159,7 @@ struct Engine::State {
             shadow = std::make_unique<ShadowComparison>(neo4j_searcher, metrics, config.shadow_share);
             anti_entropy = std::make_unique<AntiEntropy>(
                 AntiEntropy::Ports{driver, config.database, source, *target, log, metrics},
-                "anti-entropy:" + config.mapping.label, [this] { return captures(gate.mode()); },
+                config.mapping.collection, [this] { return captures(gate.mode()); },
                 config.anti_entropy_every);
             preparing =
                 in_background("milvus_index", [this](const std::stop_token& stop) { keep_searchable(stop); });

@@ -29,9 +29,9 @@ struct EngineConfig {
     std::int64_t outbox_alarm_depth = 100'000;
     /// Between two looks at all ids and versions of both stores (DESIGN section 4, rule 7).
     std::chrono::seconds anti_entropy_every{3'600};
-    std::optional<redis::Address> redis = {};              ///< of kept answers
-    std::optional<AnswerCache::Config> answer_cache = {};  ///< needs `redis`
-    std::optional<learning::Config> learning = {};         ///< empty = nothing is learnt
+    std::optional<redis::Address> redis = {};               ///< of kept answers
+    std::optional<std::chrono::seconds> keep_answers = {};  ///< how long; needs `redis`
+    std::optional<learning::Config> learning = {};          ///< empty = nothing is learnt
     std::chrono::milliseconds write_timeout{10'000};
     std::chrono::milliseconds neo4j_timeout{10'000};  ///< of a search or look-up
     std::chrono::milliseconds milvus_timeout{2'000};

@@ -54,6 +54,10 @@ struct Metrics::State {
     Counter& repaired = family(prometheus::BuildCounter(), registry, "crossover_repaired_total",
                                "Rows that no change spoke of and that differed from Neo4j.")
                             .Add({});
+    Counter& repairs_refused =
+        family(prometheus::BuildCounter(), registry, "crossover_repairs_refused_total",
+               "Rows that differed from Neo4j and were left, because too many of them are not in Neo4j.")
+            .Add({});
     Family<Counter>& errors = family(prometheus::BuildCounter(), registry, "crossover_errors_total",
                                      "Errors of servers, by system and kind.");
     Histogram& overlap = family(prometheus::BuildHistogram(), registry, "crossover_shadow_overlap",
@@ -125,6 +129,10 @@ void Metrics::dual_write(std::string_view result, std::int64_t entries) {
 
 void Metrics::reconciled(std::int64_t entries) {
     state_->reconciled.Increment(static_cast<double>(entries));
+}
+
+void Metrics::repairs_refused(std::int64_t rows) {
+    state_->repairs_refused.Increment(static_cast<double>(rows));
 }
 
 void Metrics::repaired(std::int64_t rows) {

@@ -31,6 +31,7 @@ class Metrics {
     void dual_write(std::string_view result, std::int64_t entries);
     void reconciled(std::int64_t entries);
     void repaired(std::int64_t rows);
+    void repairs_refused(std::int64_t rows);
     void error(System system, ErrorKind kind);
     void compared(const search::Agreement& agreement);
     void comparison_skipped();

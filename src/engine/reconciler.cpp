@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/logging.h"
 #include "core/retry.h"
+#include "engine/faults.h"
 
 namespace crossover::engine {
 
@@ -61,14 +62,21 @@ bool Reconciler::reconcile_once(const std::stop_token& stop) {
         ports_.breaker.succeeded();
     } catch (const Error& error) {
         ports_.breaker.failed();
-        ports_.metrics.error(error.system(), error.kind());
+        note_fault(ports_.metrics, error);
         return false;
     } catch (...) {
         ports_.breaker.undecided();
         throw;
     }
     const auto before = Deadline::Clock::now();
-    const auto claimed = ports_.log.claim(kClaimed);
+    const auto claim = ports_.log.claim(kClaimed);
+    if (claim.discarded > 0) {
+        log_event(LogLevel::warning, "outbox",
+                  {{"result", "discarded"},
+                   {"entries", claim.discarded},
+                   {"why", "their media_id is of another kind than the collection's ids"}});
+    }
+    const auto& claimed = claim.entries;
     if (claimed.empty()) return false;
     const Deadline lease = Deadline::at(before + neo4j::ChangeLog::kClaimLease - kLeaseMargin);
 

@@ -11,8 +11,8 @@ struct Target::Opened {
     embeddings::MilvusSearcher searcher;
 };
 
-Target::Target(milvus::Client& client, std::string alias, const sync::MediaMapping& mapping)
-    : client_(client), alias_(std::move(alias)), mapping_(mapping) {}
+Target::Target(milvus::Client& client, const sync::MediaMapping& mapping, sync::SourceMark mark)
+    : client_(client), mapping_(mapping), mark_(std::move(mark)) {}
 
 std::shared_ptr<Target::Opened> Target::opened(Deadline deadline) {
     {
@@ -25,7 +25,9 @@ std::shared_ptr<Target::Opened> Target::opened(Deadline deadline) {
         if (opened_) return opened_;
     }
     auto found = std::make_shared<Opened>(
-        client_, embeddings::Collection::open_or_create(client_, alias_, mapping_, deadline), mapping_);
+        client_,
+        embeddings::Collection::open_or_create(client_, mapping_.collection, mapping_, {mark_}, deadline),
+        mapping_);
     std::lock_guard lock(mutex_);
     opened_ = found;
     return found;
@@ -71,7 +73,16 @@ std::optional<std::vector<float>> Target::vector_of(const ItemId& id, Deadline d
 }
 
 void Target::probe(Deadline deadline) {
-    client_.has_collection(alias_, deadline);
+    const auto found = client_.describe_collection(mapping_.collection, deadline);
+    if (!found) return;
+    try {
+        embeddings::require_ours(client_.address(), *found, mark_);
+    } catch (const Error&) {
+        // What was opened before is not to be written any more.
+        std::lock_guard lock(mutex_);
+        opened_.reset();
+        throw;
+    }
 }
 
 bool Target::ready_for_search(Deadline deadline) {

@@ -22,7 +22,7 @@ namespace crossover::engine {
 /// that it is gone. Thread-safe. The client must outlive it. Throws crossover::Error.
 class Target : public sync::VectorStore, public search::Searcher {
   public:
-    Target(milvus::Client& client, std::string alias, const sync::MediaMapping& mapping);
+    Target(milvus::Client& client, const sync::MediaMapping& mapping, sync::SourceMark mark);
 
     /// Creates the collection where it is missing.
     void upsert(sync::ItemBatch& batch, Deadline deadline) override;
@@ -31,7 +31,7 @@ class Target : public sync::VectorStore, public search::Searcher {
     /// The stored vector of one id; empty where there is none.
     std::optional<std::vector<float>> vector_of(const ItemId& id, Deadline deadline);
 
-    /// A call that a serving Milvus answers.
+    /// A call that a serving Milvus answers. Throws `conflict` where the collection has become another's.
     void probe(Deadline deadline);
     /// Builds the index and loads the collection where that has not been done: searches need both.
     void prepare_for_search(const milvus::IndexSpec& spec, const std::stop_token& stop);
@@ -48,8 +48,8 @@ class Target : public sync::VectorStore, public search::Searcher {
     void forget(const std::shared_ptr<Opened>& stale);
 
     milvus::Client& client_;
-    const std::string alias_;
     const sync::MediaMapping mapping_;
+    const sync::SourceMark mark_;
     std::mutex opening_;
     std::mutex mutex_;
     std::shared_ptr<Opened> opened_;

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "core/background.h"
+#include "core/deletions.h"
 #include "core/error.h"
 #include "core/retry.h"
 #include "embeddings/collection.h"
@@ -17,10 +18,12 @@
 #include "migrate/fenced_version_check.h"
 #include "migrate/fixer.h"
 #include "migrate/job.h"
+#include "migrate/quarantine_claim.h"
 #include "neo4j/inventory.h"
 #include "neo4j/lease.h"
 #include "neo4j/media_store.h"
 #include "neo4j/replicas.h"
+#include "neo4j/source_mark.h"
 #include "sync/sweep.h"
 
 namespace crossover::migrate {
@@ -116,7 +119,7 @@ class Backfill {
         const auto barrier = patiently([&] {
             neo4j::Barrier seen;
             bookmarks_ = lease_->transact(Deadline::after(30s), [&](bolt::Transaction& transaction) {
-                seen = neo4j::look_at_barrier(transaction);
+                seen = neo4j::look_at_barrier(transaction, options_.mapping.collection);
             });
             if (media_) media_->see_at_least(bookmarks_);
             return seen;
@@ -145,10 +148,21 @@ class Backfill {
                                     "--checkpoint-file, or remove it if that job is not to be resumed.",
                                     options_.checkpoint_file, found->description));
         }
-        collection_.emplace(embeddings::Collection::open_or_create(client_, mapping_.collection, mapping_,
-                                                                   Deadline::after(60s)));
+        collection_.emplace(embeddings::Collection::open_or_create(
+            client_, mapping_.collection, mapping_,
+            {neo4j::source_mark(driver_, options_.database, mapping_), options_.adopt_collection},
+            Deadline::after(60s)));
         result_.collection = collection_->name();
-        if (found && found->collection_id != collection_->id()) {
+        if (!collection_->marked()) {
+            result_.notes.push_back(fmt::format(
+                "Milvus's user may not alter {}, so that it bears no mark of whose it is: nothing "
+                "would refuse another label or database that is copied into it.",
+                collection_->name()));
+        }
+        if (collection_->adopted()) {
+            result_.notes.push_back(fmt::format(
+                "{} belonged to another source and was taken over: copying all anew.", collection_->name()));
+        } else if (found && found->collection_id != collection_->id()) {
             result_.notes.push_back(
                 "The collection was dropped or replaced since the checkpoint: copying all anew.");
         } else if (found && found->epoch != epoch && (found->phase == Phase::copy || !media_->ordered())) {
@@ -171,7 +185,7 @@ class Backfill {
                 checkpoint_.epoch = epoch;
                 checkpoint_.phase = Phase::index;  // and then the sweep, which brings what differs
             }
-            quarantine_.emplace(options_.quarantine_file, checkpoint_.quarantine_bytes);
+            resume_quarantine();
             return;
         }
         checkpoint_.job = hash_of(job);
@@ -182,8 +196,34 @@ class Backfill {
         checkpoint_.collection = collection_->name();
         checkpoint_.started_ms = unix_ms();
         checkpoint_.open_ranges = fresh_ranges();
+        open_quarantine();
+    }
+
+    /// This job's lines begin where the file ends.
+    void open_quarantine() {
         quarantine_.emplace(options_.quarantine_file, std::nullopt);
+        claim_quarantine(options_.quarantine_file, options_.checkpoint_file);
+        checkpoint_.quarantine_file = absolute_path(options_.quarantine_file);
         checkpoint_.quarantine_begin = checkpoint_.quarantine_bytes = quarantine_->length();
+    }
+
+    void resume_quarantine() {
+        const auto& counted_in = checkpoint_.quarantine_file;
+        if (counted_in.empty() || counted_in == absolute_path(options_.quarantine_file)) {
+            quarantine_.emplace(options_.quarantine_file, std::nullopt);
+            claim_quarantine(options_.quarantine_file, options_.checkpoint_file);
+            quarantine_->cut(checkpoint_.quarantine_bytes);
+            checkpoint_.quarantine_file = absolute_path(options_.quarantine_file);
+            return;
+        }
+        if (checkpoint_.quarantine_bytes > checkpoint_.quarantine_begin) {
+            throw Error(
+                System::file, ErrorKind::conflict,
+                fmt::format("The checkpoint {} has counted quarantined items in {}, not in {}. Run "
+                            "with --quarantine-file {}, or remove the checkpoint to start over.",
+                            options_.checkpoint_file, counted_in, options_.quarantine_file, counted_in));
+        }
+        open_quarantine();  // it has counted none
     }
 
     std::vector<OpenRange> fresh_ranges() {
@@ -238,8 +278,9 @@ class Backfill {
     }
 
     void migrate() {
+        neo4j::prepare_epochs(driver_, options_.database);
         lease_ = neo4j::Lease::acquire(
-            driver_, options_.database, lease_name(mapping_.collection), sync::WriteTiming{}.timeout,
+            driver_, options_.database, lease_name(options_.mapping.collection), sync::WriteTiming{}.timeout,
             [this](const std::string& what) { say(what); }, stop_);
         const std::int64_t epoch = pass_barrier("now");
         if (!any_replica_) {
@@ -260,8 +301,11 @@ class Backfill {
         } catch (const Error& error) {
             if (error.kind() != ErrorKind::cancelled) throw;
         }
-        result_.interrupted = checkpoint_.phase != Phase::done;
-        save(result_.interrupted ? "interrupted" : "done", true);
+        result_.interrupted = checkpoint_.phase != Phase::done && result_.deletes_refused == 0;
+        save(result_.interrupted            ? "interrupted"
+             : result_.deletes_refused == 0 ? "done"
+                                            : "refused to remove rows that Neo4j lacks",
+             true);
         result_.counts = checkpoint_.counts;
     }
 
@@ -282,6 +326,7 @@ class Backfill {
             checkpoint_.epoch = epoch;
             sweep(was_done);
         }
+        if (result_.deletes_refused > 0) return;  // the next run compares again
         checkpoint_.phase = Phase::done;
     }
 
@@ -354,7 +399,10 @@ class Backfill {
                  }
              },
              [this](std::int64_t looked_at) { say(fmt::format("comparing ids, {} so far", looked_at)); },
-             [this](const Error& error) { say_waiting(error); }},
+             [this](const Error& error) { say_waiting(error); },
+             [this](std::int64_t orphans, std::int64_t rows) {
+                 return options_.allow_deletes || !needs_permission_to_delete(orphans, rows);
+             }},
             stop_);
         if (stop_.stop_requested()) {
             throw Error(System::internal, ErrorKind::cancelled, "Stopped while comparing ids.");
@@ -366,14 +414,16 @@ class Backfill {
         }
         checkpoint_.quarantine_bytes = quarantine_->length();
         quarantine_->sync();
-        result_.swept = swept.orphans;
+        result_.swept = swept.orphans - swept.refused;
+        result_.deletes_refused = swept.refused;
+        result_.target_rows = swept.rows;
         if (was_done) {
             result_.notes.push_back(
                 fmt::format("This job was complete: compared all ids and versions, copied {} and removed {}.",
-                            upserted, swept.orphans));
-        } else if (swept.orphans > 0) {
+                            upserted, result_.swept));
+        } else if (result_.swept > 0) {
             result_.notes.push_back(
-                fmt::format("Removed {} rows from Milvus that Neo4j no longer has.", swept.orphans));
+                fmt::format("Removed {} rows from Milvus that Neo4j no longer has.", result_.swept));
         }
     }
 

@@ -23,9 +23,11 @@ struct BackfillOptions {
     double items_per_second = 0;  ///< rate limit; 0 = none
     bool dry_run = false;
     bool force = false;                 ///< go on although a replica runs neo4j_only
+    bool allow_deletes = false;         ///< remove rows that Neo4j lacks, however many (core/deletions.h)
+    bool adopt_collection = false;      ///< take over a collection that belongs to another source
     std::optional<ItemId> resume_from;  ///< begin after this id, whatever a checkpoint says
     std::string checkpoint_file = "/tmp/migration_checkpoint.json";
-    std::string quarantine_file = "migration_quarantine.ndjson";
+    std::string quarantine_file = "migration_quarantine_media_embeddings.ndjson";
 };
 
 /// A moment of a running job, for progress lines and metrics.
@@ -45,8 +47,12 @@ struct BackfillResult {
         0;  ///< first read to last item acknowledged, checked and checkpointed; of all runs of the job
     double index_seconds = 0;  ///< flush, index build and load
     double items_per_second = 0;
-    std::int64_t swept = 0;   ///< rows removed because Neo4j lacks them
-    std::int64_t errors = 0;  ///< ridden out
+    std::int64_t swept = 0;  ///< rows removed because Neo4j lacks them
+    /// Rows that Neo4j lacks and that were left, because so many are not removed without `allow_deletes`; the
+    /// job is then complete but for them, and interrupted is false.
+    std::int64_t deletes_refused = 0;
+    std::int64_t target_rows = 0;  ///< that the comparison at the end met in Milvus
+    std::int64_t errors = 0;       ///< ridden out
     bool interrupted = false;
     bool resumed = false;
     std::string collection;          ///< physical name

@@ -96,6 +96,7 @@ Json to_json(const Checkpoint& checkpoint) {
               {"quarantined", checkpoint.counts.quarantined},
               {"skipped", checkpoint.counts.skipped}}},
             {"open_ranges", std::move(ranges)},
+            {"quarantine_file", checkpoint.quarantine_file},
             {"quarantine_begin", checkpoint.quarantine_begin},
             {"quarantine_bytes", checkpoint.quarantine_bytes},
             {"copy_seconds", checkpoint.copy_seconds},
@@ -135,6 +136,7 @@ Checkpoint from_json(const Json& json) {
             {{id_from_json(range.at("after")), id_from_json(range.at("through"))},
              id_from_json(range.at("done_through"))});
     }
+    checkpoint.quarantine_file = json.value("quarantine_file", "");
     json.at("quarantine_begin").get_to(checkpoint.quarantine_begin);
     json.at("quarantine_bytes").get_to(checkpoint.quarantine_bytes);
     json.at("copy_seconds").get_to(checkpoint.copy_seconds);

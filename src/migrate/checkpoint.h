@@ -54,6 +54,7 @@ struct Checkpoint {
     std::int64_t expected = 0;  ///< items with an embedding when the copy began
     Counts counts;              ///< of finished parts
     std::vector<OpenRange> open_ranges;
+    std::string quarantine_file;        ///< its whole path; empty of an earlier release
     std::int64_t quarantine_begin = 0;  ///< where this job's lines begin in the quarantine file
     std::int64_t quarantine_bytes = 0;  ///< length of the quarantine file that belongs to `counts`
     double copy_seconds = 0;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -143,17 +144,19 @@ AppendFile::AppendFile(std::string path, std::optional<std::int64_t> length) : p
     Descriptor file(open_without_links(path_, O_WRONLY | O_APPEND | O_CREAT, "open"));
     if (file.get() < 0) fail("open", path_, errno);
     require_own_regular_file(file.get(), path_);
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK) fail("lock", path_, errno);
+        throw Error(System::file, ErrorKind::conflict,
+                    fmt::format("{} is being written by another run. Name another file for this one, or wait "
+                                "until that one has ended.",
+                                path_));
+    }
     struct stat status {};
     if (::fstat(file.get(), &status) != 0) fail("inspect", path_, errno);
-    length_ = length.value_or(status.st_size);
-    if (status.st_size < length_) {
-        throw Error(System::file, ErrorKind::conflict,
-                    fmt::format("{} has {} bytes, but the checkpoint has counted {}: it was cut or replaced. "
-                                "Restore it, or remove both it and the checkpoint to start over.",
-                                path_, status.st_size, length_));
-    }
-    if (::ftruncate(file.get(), length_) != 0) fail("cut", path_, errno);
-    descriptor_ = file.release();
+    length_ = status.st_size;
+    descriptor_ = file.get();
+    if (length) cut(*length);
+    file.release();
 }
 
 AppendFile::~AppendFile() {
@@ -170,6 +173,12 @@ void AppendFile::append(std::string_view bytes) {
 }
 
 void AppendFile::cut(std::int64_t length) {
+    if (length > length_) {
+        throw Error(System::file, ErrorKind::conflict,
+                    fmt::format("{} has {} bytes, but the checkpoint has counted {}: it was cut or replaced. "
+                                "Restore it, or remove both it and the checkpoint to start over.",
+                                path_, length_, length));
+    }
     if (::ftruncate(descriptor_, length) != 0) fail("cut", path_, errno);
     length_ = length;
 }

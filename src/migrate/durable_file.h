@@ -18,11 +18,12 @@ std::optional<std::string> read_private_file(const std::string& path, std::size_
 /// sync of the folder. On failure what was there still is.
 void replace_private_file(const std::string& path, std::string_view content);
 
-/// A file that grows by appends, with mode 0600, never opened through a link.
+/// A file that grows by appends, with mode 0600, never opened through a link, and of one process at a time.
 class AppendFile {
   public:
     /// Opens or creates. With a `length`, cuts the file to it: what lies beyond was written by a run that did
-    /// not get to count it; throws `conflict` where the file is shorter. Without, goes on at its end.
+    /// not get to count it; throws `conflict` where the file is shorter. Without, goes on at its end. Throws
+    /// `conflict` too while another has it open.
     AppendFile(std::string path, std::optional<std::int64_t> length);
     ~AppendFile();
     AppendFile(const AppendFile&) = delete;
@@ -30,7 +31,7 @@ class AppendFile {
 
     /// All or nothing: on failure the file is cut back to what it was.
     void append(std::string_view bytes);
-    /// Forgets everything beyond `length`.
+    /// Forgets everything beyond `length`; throws `conflict` where the file is shorter.
     void cut(std::int64_t length);
     /// Returns when the bytes are on the disk.
     void sync();

@@ -38,8 +38,8 @@ std::string describe(const Job& job) {
                        job.target_address);
 }
 
-std::string lease_name(const std::string& collection) {
-    return "migrate-embeddings " + collection;
+neo4j::LeaseName lease_name(const std::string& collection) {
+    return {"migrate-embeddings", collection};
 }
 
 bool completes(const sync::MediaMapping& completed, const sync::MediaMapping& asked) {

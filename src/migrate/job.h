@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "neo4j/lease.h"
 #include "sync/mapping.h"
 
 namespace crossover::migrate {
@@ -20,7 +21,7 @@ std::string hash_of(const Job& job);
 std::string describe(const Job& job);
 
 /// Of the lease of whatever writes this collection as a whole: one run of it at a time.
-std::string lease_name(const std::string& collection);
+neo4j::LeaseName lease_name(const std::string& collection);
 
 /// True where `completed` is what `asked` asks for, with what it leaves open filled in: types, kind of ids,
 /// and a dimension of 0.

@@ -7,6 +7,7 @@
 #include <random>
 
 #include "bolt/driver.h"
+#include "core/deletions.h"
 #include "embeddings/collection.h"
 #include "migrate/feeders.h"
 #include "migrate/fenced_version_check.h"
@@ -19,6 +20,7 @@
 #include "neo4j/inventory.h"
 #include "neo4j/lease.h"
 #include "neo4j/media_store.h"
+#include "neo4j/source_mark.h"
 
 namespace crossover::migrate {
 
@@ -122,6 +124,8 @@ struct Repairs {
           fixer({media, collection, *lease, check, outage,
                  [say](const Error& error) { say(fmt::format("waiting: {}", error.what())); }},
                 mapping, stop) {
+        collection.claim({neo4j::source_mark(source, options.database, mapping), options.adopt_collection},
+                         soon());
         fixer.wait_out_former_writes(say);
     }
 
@@ -129,6 +133,25 @@ struct Repairs {
     FencedVersionCheck check;
     sync::TargetOutage outage;
     Fixer fixer;
+};
+
+/// Orphans that were found, kept back until it is known how many they are.
+class HeldOrphans {
+  public:
+    void add(std::span<const ItemId> ids) {
+        count_ += static_cast<std::int64_t>(ids.size());
+        for (const auto& id : ids) {
+            if (first_.size() < kMost) first_.push_back(id);
+        }
+    }
+    std::int64_t count() const { return count_; }
+    bool all_are_here() const { return count_ == static_cast<std::int64_t>(first_.size()); }
+    std::span<const ItemId> ids() const { return first_; }
+
+  private:
+    static constexpr std::size_t kMost = 2000;  // of up to 8,000 bytes
+    std::vector<ItemId> first_;
+    std::int64_t count_ = 0;
 };
 
 }  // namespace
@@ -168,9 +191,20 @@ ValidateReport run_validate(bolt::Driver& source, milvus::Client& target, const 
         repairs.emplace(source, target, options, mapping, media, collection, say, stop);
     }
     std::int64_t fixed = 0;
-    const auto fix_some = [&](std::span<const ItemId> ids) {
+    HeldOrphans orphans;
+    bool may_delete = options.allow_deletes;
+    const auto fix = [&](std::span<const ItemId> ids) {
+        if (ids.empty()) return;
         repairs->fixer.fix(ids);
         fixed += static_cast<std::int64_t>(ids.size());
+    };
+    const auto fix_some = [&](std::span<const ItemId> ids, std::span<const ItemId> to_delete) {
+        fix(ids);
+        if (may_delete) {
+            fix(to_delete);
+        } else {
+            orphans.add(to_delete);
+        }
     };
     const auto validate = [&](bool fix) {
         reader.begin();
@@ -199,6 +233,16 @@ ValidateReport run_validate(bolt::Driver& source, milvus::Client& target, const 
     };
 
     auto report = validate(options.fix_inconsistencies);
+    if (orphans.count() > 0 && !stop.stop_requested()) {
+        may_delete = !needs_permission_to_delete(orphans.count(), report.target_ids);
+        if (!may_delete) {
+            report.deletes_refused = orphans.count();
+        } else if (orphans.all_are_here()) {
+            fix(orphans.ids());
+        } else {
+            validate(true);
+        }
+    }
     report.fixed = fixed;
     if (report.fixed > 0 && !stop.stop_requested()) {
         report.after_fix = std::make_unique<ValidateReport>(validate(false));

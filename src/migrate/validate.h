@@ -31,11 +31,13 @@ struct ValidateOptions {
     std::string database;        ///< of Neo4j
     /// Properties by name; their types, the id kind and a dimension of 0 are those of the collection.
     sync::MediaMapping mapping;
-    bool full_scan = false;                       ///< everything, both ways; otherwise a random sample
-    std::size_t sample_size = 1000;               ///< ids drawn from each side
-    std::optional<std::uint64_t> seed;            ///< of the sample; drawn and reported where empty
-    std::optional<std::string> id;                ///< compare this one only, and show both sides
+    bool full_scan = false;             ///< everything, both ways; otherwise a random sample
+    std::size_t sample_size = 1000;     ///< ids drawn from each side
+    std::optional<std::uint64_t> seed;  ///< of the sample; drawn and reported where empty
+    std::optional<std::string> id;      ///< compare this one only, and show both sides
     bool fix_inconsistencies = false;
+    bool allow_deletes = false;     ///< of a fix: remove orphaned rows, however many (core/deletions.h)
+    bool adopt_collection = false;  ///< of a fix: of a collection that belongs to another source
     /// A difference counts when it is still there after this long: more than the outbox's lag.
     std::chrono::milliseconds settle{2000};
 };
@@ -102,7 +104,9 @@ struct ValidateReport {
 
     std::optional<ItemSide> source_item, target_item;  ///< of a single id
 
-    std::int64_t fixed = 0;                     ///< ids made equal by sync()
+    std::int64_t fixed = 0;  ///< ids made equal by sync()
+    /// Orphaned rows that a fix left, because so many are not removed without `allow_deletes`.
+    std::int64_t deletes_refused = 0;
     std::unique_ptr<ValidateReport> after_fix;  ///< the second validation, where something was to be fixed
 
     std::int64_t count(Difference kind) const { return different[static_cast<std::size_t>(kind)]; }

@@ -208,7 +208,7 @@ void Validation::look(std::vector<Suspect> suspects) {
     const auto after = read_versions().presences;
     rows.index();
 
-    std::vector<ItemId> to_fix;
+    std::vector<ItemId> to_fix, orphans;
     {
         const std::lock_guard lock(mutex_);
         for (std::size_t i = 0; i < suspects.size(); ++i) {
@@ -250,7 +250,7 @@ void Validation::look(std::vector<Suspect> suspects) {
                         describe_difference(*mapping_, rows.source, *source_row, rows.target, *target_row);
                 }
                 confirm(*comparison.difference, suspect.id, std::move(detail));
-                to_fix.push_back(std::move(suspect.id));
+                (source_row ? to_fix : orphans).push_back(std::move(suspect.id));
             } else if (source_row) {
                 ++report_.consistent;
                 if (!comparison.same_bits) {
@@ -263,7 +263,7 @@ void Validation::look(std::vector<Suspect> suspects) {
         }
         changed_.notify_all();
     }
-    if (fix_ && !to_fix.empty()) fix_(to_fix);
+    if (fix_ && !(to_fix.empty() && orphans.empty())) fix_(to_fix, orphans);
 }
 
 void Validation::look_again(Suspect suspect, const sync::Presence& seen) {

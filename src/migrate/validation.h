@@ -27,8 +27,8 @@ namespace crossover::migrate {
 class Validation {
   public:
     using Clock = std::chrono::steady_clock;
-    /// Makes ids equal that were confirmed as different.
-    using Fix = std::function<void(std::span<const ItemId>)>;
+    /// Makes ids equal that were confirmed as different: `orphans` are those whose row would be deleted.
+    using Fix = std::function<void(std::span<const ItemId> ids, std::span<const ItemId> orphans)>;
 
     struct Limits {
         std::chrono::milliseconds settle{2000};

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -90,6 +91,10 @@ class Client {
     /// By name or alias; empty where there is none. `version_field` says which INT64 field is the version.
     std::optional<CollectionInfo> describe_collection(
         const std::string& name, Deadline deadline, const std::string& version_field = FieldNames{}.version);
+    /// Sets properties of the collection, which the server keeps for us with its own
+    /// (CollectionInfo::server_properties); others stay.
+    void set_properties(const std::string& name, const std::map<std::string, std::string>& properties,
+                        Deadline deadline);
     /// No error where there is none. Drop its aliases first: newer servers refuse otherwise, and 2.3.5 does
     /// not.
     void drop_collection(const std::string& name, Deadline deadline);

@@ -228,6 +228,14 @@ std::optional<CollectionInfo> Client::describe_collection(const std::string& nam
     return read_info(response, version_field);
 }
 
+void Client::set_properties(const std::string& name, const std::map<std::string, std::string>& properties,
+                            Deadline deadline) {
+    auto request = for_collection<wire::milvus::AlterCollectionRequest>(name);
+    for (const auto& [key, value] : properties) add_pair(*request.mutable_properties(), key, value);
+    state_->transport.call(&Service::Stub::AlterCollection, request, deadline,
+                           on("setting properties of", name));
+}
+
 void Client::drop_collection(const std::string& name, Deadline deadline) {
     state_->transport.call(&Service::Stub::DropCollection,
                            for_collection<wire::milvus::DropCollectionRequest>(name), deadline,

@@ -15,26 +15,37 @@ using namespace std::chrono_literals;
 
 constexpr const char* kConstraint =
     "CREATE CONSTRAINT crossover_change_key IF NOT EXISTS FOR (c:EmbeddingChange) REQUIRE c.key IS UNIQUE";
-constexpr const char* kLeaseIndex =
-    "CREATE INDEX crossover_change_lease IF NOT EXISTS FOR (c:EmbeddingChange) ON (c.lease)";
+constexpr const char* kDueIndex =
+    "CREATE INDEX crossover_change_due IF NOT EXISTS FOR (c:EmbeddingChange) ON (c.collection, c.lease)";
+/// An earlier release's, whose entries belonged to no collection.
+constexpr const char* kDropFormerIndex = "DROP INDEX crossover_change_lease IF EXISTS";
+constexpr const char* kTakeIn =
+    "MATCH (c:EmbeddingChange) WHERE c.collection IS NULL WITH c LIMIT 10000 SET c.collection = $collection "
+    "RETURN count(*)";
 
 // Two statements: a test that stands in one statement with the first look may be answered from what that look
 // had read, before the lock.
 constexpr const char* kLockExpired =
-    "MATCH (c:EmbeddingChange) WHERE c.lease < timestamp() WITH c ORDER BY c.lease LIMIT $limit "
-    "SET c.touched_by = $owner RETURN c.key";
+    "MATCH (c:EmbeddingChange) WHERE c.collection = $collection AND c.lease < timestamp() "
+    "WITH c ORDER BY c.collection, c.lease LIMIT $limit SET c.touched_by = $owner RETURN c.key";
 constexpr const char* kClaimLocked =
     "UNWIND $keys AS key MATCH (c:EmbeddingChange {key: key}) WHERE c.lease < timestamp() "
     "SET c.owner = $owner, c.lease = timestamp() + $lease RETURN c.key, c.media_id";
+constexpr const char* kDiscard = "UNWIND $keys AS key MATCH (c:EmbeddingChange {key: key}) DELETE c";
 constexpr const char* kLock =
     "UNWIND $entries AS entry MATCH (c:EmbeddingChange {key: entry[0]}) SET c.touched_by = entry[1]";
 constexpr const char* kRetireLocked =
     "UNWIND $entries AS entry MATCH (c:EmbeddingChange {key: entry[0]}) WHERE c.owner = entry[1] DELETE c";
 constexpr const char* kOwe =
-    "UNWIND $entries AS entry CREATE (:EmbeddingChange {key: entry[0], media_id: entry[1], op: 'repair', "
-    "created_at: timestamp(), lease: 0})";
+    "UNWIND $entries AS entry CREATE (:EmbeddingChange {collection: $collection, key: entry[0], "
+    "media_id: entry[1], op: 'repair', created_at: timestamp(), lease: 0})";
 constexpr const char* kDepth =
-    "MATCH (c:EmbeddingChange) RETURN count(c), coalesce(timestamp() - min(c.created_at), 0)";
+    "MATCH (c:EmbeddingChange) WHERE c.collection = $collection AND c.lease IS NOT NULL "
+    "RETURN count(c), coalesce(timestamp() - min(c.created_at), 0)";
+
+sync::IdKind kind_of(const ItemId& id) {
+    return std::holds_alternative<std::string>(id) ? sync::IdKind::string : sync::IdKind::integer;
+}
 
 class Retirement : public sync::Settlement {
   public:
@@ -85,34 +96,59 @@ class Retirement : public sync::Settlement {
 }  // namespace
 
 ChangeLog::ChangeLog(bolt::Driver& driver, std::string database, const sync::MediaMapping& mapping)
-    : driver_(driver), database_(std::move(database)), queries_(mapping) {}
+    : driver_(driver),
+      database_(std::move(database)),
+      collection_(mapping.collection),
+      id_kind_(mapping.id_kind),
+      queries_(mapping) {}
 
 void ChangeLog::prepare() {
     auto session = driver_.session({.database = database_});
     session.run(kConstraint).consume();
-    session.run(kLeaseIndex).consume();
+    session.run(kDueIndex).consume();
+    session.run(kDropFormerIndex).consume();
 }
 
-std::vector<ChangeEntry> ChangeLog::claim(std::size_t limit) {
+std::int64_t ChangeLog::take_in_unowned() {
+    auto session = driver_.session({.database = database_, .timeout = 60s});
+    std::int64_t taken = 0;
+    for (;;) {
+        const auto some = session.execute_write([&](bolt::Transaction& transaction) {
+            return integer_of(transaction.run(kTakeIn, {{"collection", collection_}}).single()[0]);
+        });
+        if (some == 0) return taken;
+        taken += some;
+    }
+}
+
+Claim ChangeLog::claim(std::size_t limit) {
     const auto owner = unique_name();
     auto session =
         driver_.session({.database = database_, .fetch_size = -1, .deadline = Deadline::after(15s)});
     return session.execute_write([&](bolt::Transaction& transaction) {
         bolt::List keys;
-        for (const auto& row :
-             transaction.run(kLockExpired, {{"limit", static_cast<std::int64_t>(limit)}, {"owner", owner}})
-                 .collect()) {
+        for (const auto& row : transaction
+                                   .run(kLockExpired, {{"collection", collection_},
+                                                       {"limit", static_cast<std::int64_t>(limit)},
+                                                       {"owner", owner}})
+                                   .collect()) {
             keys.push_back(row[0]);
         }
-        std::vector<ChangeEntry> claimed;
+        Claim claimed;
         if (keys.empty()) return claimed;
         const auto lease = std::chrono::milliseconds(kClaimLease).count();
+        bolt::List no_rows;
         for (const auto& row :
              transaction.run(kClaimLocked, {{"keys", std::move(keys)}, {"owner", owner}, {"lease", lease}})
                  .collect()) {
-            auto id = to_item_id(row[1]);
-            if (id) claimed.push_back({text_of(row[0]), *std::move(id), owner});
+            if (auto id = to_item_id(row[1]); id && kind_of(*id) == id_kind_) {
+                claimed.entries.push_back({text_of(row[0]), *std::move(id), owner});
+            } else {
+                no_rows.push_back(row[0]);
+            }
         }
+        claimed.discarded = static_cast<std::int64_t>(no_rows.size());
+        if (!no_rows.empty()) transaction.run(kDiscard, {{"keys", std::move(no_rows)}}).consume();
         return claimed;
     });
 }
@@ -122,7 +158,7 @@ void ChangeLog::owe(std::span<const ItemId> ids) {
     for (const auto& id : ids) entries.push_back(bolt::List{unique_name(), to_value(id)});
     driver_.session({.database = database_, .deadline = Deadline::after(15s)})
         .execute_write([&](bolt::Transaction& transaction) {
-            transaction.run(kOwe, {{"entries", entries}}).consume();
+            transaction.run(kOwe, {{"collection", collection_}, {"entries", entries}}).consume();
         });
 }
 
@@ -132,7 +168,7 @@ std::unique_ptr<sync::Settlement> ChangeLog::settlement(const std::vector<Change
 
 ChangeLog::Depth ChangeLog::depth(Deadline deadline) {
     auto session = read_session(driver_, database_, deadline);
-    const auto row = session.run(kDepth).single();
+    const auto row = session.run(kDepth, {{"collection", collection_}}).single();
     return {integer_of(row[0]), static_cast<double>(integer_of(row[1])) / 1000};
 }
 

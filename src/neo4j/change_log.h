@@ -23,11 +23,19 @@ struct ChangeEntry {
     friend bool operator==(const ChangeEntry&, const ChangeEntry&) = default;
 };
 
-/// The outbox: `(:EmbeddingChange {key, media_id, version, op, created_at, owner,
-/// lease})`, made in the transaction of the change itself (see MediaWriter). Whoever has made or claimed an
-/// entry may bring its id to Milvus until the entry's lease ends, by Neo4j's clock; then anybody may claim
-/// it, having waited out what the former owner may have left on its way. Only its owner retires it: neither
-/// one whose claim has lapsed, nor another part of the same process.
+struct Claim {
+    std::vector<ChangeEntry> entries;
+    /// Entries that were deleted because nothing in the collection can have their id: it is of the other
+    /// kind, or of none. No program of ours makes such.
+    std::int64_t discarded = 0;
+};
+
+/// The outbox of one collection: `(:EmbeddingChange {collection, key, media_id, version, op, created_at,
+/// owner, lease})`, made in the transaction of the change itself (see MediaWriter). Entries of another
+/// collection in the same database are not seen. Whoever has made or claimed an entry may bring its id to
+/// Milvus until the entry's lease ends, by Neo4j's clock; then anybody may claim it, having waited out what
+/// the former owner may have left on its way. Only its owner retires it: neither one whose claim has lapsed,
+/// nor another part of the same process.
 ///
 /// Thread-safe. Calls throw crossover::Error.
 class ChangeLog {
@@ -43,8 +51,12 @@ class ChangeLog {
     /// Makes the constraints and indexes that it needs, where they are missing.
     void prepare();
 
+    /// Entries without a collection become this one's; returns how many. An earlier release made them, and of
+    /// it a database had one collection. Reads all entries once for each 10,000 that it takes in.
+    std::int64_t take_in_unowned();
+
     /// Takes up to `limit` entries whose lease has ended, whoever made them; the oldest first.
-    std::vector<ChangeEntry> claim(std::size_t limit);
+    Claim claim(std::size_t limit);
 
     /// Makes an entry for each of these ids, that anybody may claim at once.
     void owe(std::span<const ItemId> ids);
@@ -63,6 +75,8 @@ class ChangeLog {
   private:
     bolt::Driver& driver_;
     const std::string database_;
+    const std::string collection_;
+    const sync::IdKind id_kind_;
     const MediaQueries queries_;
 };
 

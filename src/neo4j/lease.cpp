@@ -48,7 +48,7 @@ constexpr const char* kTake =
     "coalesce(l.writes_until, 0) AS inherited "
     "FOREACH (_ IN CASE WHEN free THEN [1] ELSE [] END | SET l.owner = $owner, l.expires_at = timestamp() + "
     "$ttl, l.writes_until = CASE WHEN former > inherited THEN former ELSE inherited END, "
-    "l.host = $host, l.machine = $machine, l.pid = $pid, l.started = $started) "
+    "l.collection = $collection, l.host = $host, l.machine = $machine, l.pid = $pid, l.started = $started) "
     "RETURN free, l.owner, l.host, l.machine, l.pid, l.started, l.expires_at - timestamp(), l.expires_at, "
     "l.writes_until, timestamp()";
 
@@ -66,17 +66,19 @@ constexpr const char* kReleaseUnsettled =
 }  // namespace
 
 struct Lease::State {
-    State(bolt::Driver& driver_in, std::string database_in, std::string name_in,
+    State(bolt::Driver& driver_in, std::string database_in, const LeaseName& name_in,
           std::chrono::milliseconds longest_write_in)
         : driver(driver_in),
           database(std::move(database_in)),
-          name(std::move(name_in)),
+          name(name_in.work + " " + name_in.collection),
+          collection(name_in.collection),
           owner(unique_name()),
           longest_write(longest_write_in) {}
 
     bolt::Driver& driver;
     std::string database;
     std::string name;
+    std::string collection;
     std::string owner;
     std::chrono::milliseconds longest_write;
     std::optional<Deadline> inherited_writes;
@@ -133,6 +135,7 @@ struct Lease::State {
                                           {"dead", dead},
                                           {"ttl", ttl_ms()},
                                           {"longest_write", longest_write.count()},
+                                          {"collection", collection},
                                           {"host", host_name()},
                                           {"machine", self.machine},
                                           {"pid", self.pid},
@@ -156,7 +159,7 @@ struct Lease::State {
 };
 
 std::unique_ptr<Lease> Lease::acquire(bolt::Driver& driver, const std::string& database,
-                                      const std::string& name, std::chrono::milliseconds longest_write,
+                                      const LeaseName& name, std::chrono::milliseconds longest_write,
                                       const std::function<void(const std::string&)>& on_wait,
                                       const std::stop_token& stop) {
     auto state = std::make_unique<State>(driver, database, name, longest_write);

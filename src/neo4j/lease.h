@@ -13,9 +13,15 @@
 
 namespace crossover::neo4j {
 
-/// The right to be the only one that does a named piece of work, kept in Neo4j as `(:CrossoverLease {name,
-/// owner, expires_at, writes_until, …})` under Neo4j's clock. It lapses when it is not renewed; a holder that
-/// was seen to be dead, on this very machine, is replaced at once.
+/// What a lease is for: "migrate-embeddings" of a collection.
+struct LeaseName {
+    std::string work;
+    std::string collection;
+};
+
+/// The right to be the only one that does a named piece of work on a collection, kept in Neo4j as
+/// `(:CrossoverLease {name, collection, owner, expires_at, writes_until, …})` under Neo4j's clock. It lapses
+/// when it is not renewed; a holder that was seen to be dead, on this very machine, is replaced at once.
 ///
 /// What a holder had sent to Milvus may arrive after its end. So the lease also says until when: whoever
 /// takes it from one that did not give it up with everything settled inherits that (`writes_until`, or the
@@ -31,7 +37,7 @@ class Lease {
     /// holder, when it is alive. `on_wait` hears what is waited for. No write under the lease may take longer
     /// than `longest_write`.
     static std::unique_ptr<Lease> acquire(bolt::Driver& driver, const std::string& database,
-                                          const std::string& name, std::chrono::milliseconds longest_write,
+                                          const LeaseName& name, std::chrono::milliseconds longest_write,
                                           const std::function<void(const std::string&)>& on_wait,
                                           const std::stop_token& stop);
     /// Gives it up, as far as Neo4j can be reached, together with what may still be on its way.

@@ -29,7 +29,8 @@ constexpr const char* kFreshVersion =
 constexpr const char* kStore =
     "SET m += $properties{embedding}, m.{version} = version REMOVE m.crossover_touched ";
 constexpr const char* kCapture =
-    "CREATE (:EmbeddingChange {{key: $key, media_id: $id, version: version, op: '{op}', created_at: "
+    "CREATE (:EmbeddingChange {{collection: $collection, key: $key, media_id: $id, version: version, op: "
+    "'{op}', created_at: "
     "timestamp(), "
     "owner: $owner, lease: timestamp() + $lease}}) ";
 
@@ -129,7 +130,8 @@ std::optional<Written> MediaWriter::write(const std::string& query, bolt::Parame
     const auto key = unique_name();
     parameters.add("id", to_value(id)).add("now", now());
     if (capture == Capture::on) {
-        parameters.add("key", key)
+        parameters.add("collection", mapping_.collection)
+            .add("key", key)
             .add("owner", owner_)
             .add("lease", std::chrono::milliseconds(ChangeLog::kFreshLease).count());
     }

@@ -1,6 +1,7 @@
 #include "sync/sweep.h"
 
 #include <optional>
+#include <utility>
 
 #include "core/error.h"
 #include "core/retry.h"
@@ -12,12 +13,33 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::size_t kToldAtOnce = 1000;
+/// Ids of up to 8,000 bytes.
+constexpr std::size_t kHeld = 2000;
 
 class Sweep {
   public:
     Sweep(const SweepPorts& ports, const std::stop_token& stop) : ports_(ports), stop_(stop) {}
 
     SweepResult run() {
+        compare_both();
+        if (stop_.stop_requested() || held_count_ == 0) return result_;
+        if (result_.orphans > 0 && !ports_.may_delete(result_.orphans, result_.rows)) {
+            result_.refused = held_count_;
+            return result_;
+        }
+        if (held_count_ == static_cast<std::int64_t>(held_.size())) {
+            for (auto& id : std::exchange(held_, {})) put(std::move(id));
+            tell();
+        } else {
+            Sweep again(ports_, stop_);
+            again.telling_held_ = true;
+            again.compare_both();
+        }
+        return result_;
+    }
+
+  private:
+    void compare_both() {
         ride_out(stop_, ports_.on_wait, [&] { ports_.rows.begin_scan(Deadline::after(60s)); });
         std::int64_t looked_at = 0;
         bool last = false;
@@ -31,11 +53,10 @@ class Sweep {
             }
             ports_.on_progress(looked_at += static_cast<std::int64_t>(page.size()));
         }
+        result_.rows = looked_at;
         tell();
-        return result_;
     }
 
-  private:
     VersionPage next_page() {
         auto page = ride_out(stop_, ports_.on_wait,
                              [&] { return ports_.rows.versions_after(page_after_, Deadline::after(60s)); });
@@ -49,8 +70,7 @@ class Sweep {
         std::size_t row = 0;
         const auto take_orphans_before = [&](const ItemId* id) {
             for (; row < page.size() && (id == nullptr || page.ids[row] < *id); ++row) {
-                ++result_.orphans;
-                differs(page.ids[row]);
+                differs(page.ids[row], true);
             }
         };
         ride_out(stop_, ports_.on_wait, [&] {
@@ -63,7 +83,7 @@ class Sweep {
                 if (equal) {
                     ++result_.matched;
                 } else {
-                    differs(id);
+                    differs(id, false);
                 }
                 keys_.after = id;
                 return !stop_.stop_requested();
@@ -81,14 +101,26 @@ class Sweep {
                 ++result_.matched;
                 continue;
             }
-            if (presences[i].state != Presence::State::present) ++result_.orphans;
-            differs(page.ids[i]);
+            differs(page.ids[i], presences[i].state != Presence::State::present);
         }
     }
 
-    void differs(const ItemId& id) {
+    void differs(const ItemId& id, bool orphan) {
         ++result_.different;
-        different_.push_back(id);
+        result_.orphans += orphan ? 1 : 0;
+        const bool held = orphan || ports_.all_or_nothing;
+        if (telling_held_) {
+            if (held) put(id);
+        } else if (held) {
+            ++held_count_;
+            if (held_.size() < kHeld) held_.push_back(id);
+        } else {
+            put(id);
+        }
+    }
+
+    void put(ItemId id) {
+        different_.push_back(std::move(id));
         if (different_.size() == kToldAtOnce) tell();
     }
 
@@ -101,7 +133,10 @@ class Sweep {
     const std::stop_token& stop_;
     std::optional<ItemId> page_after_;
     KeyRange keys_;
-    std::vector<ItemId> different_;
+    std::vector<ItemId> different_;  ///< to be told
+    std::vector<ItemId> held_;       ///< the first of those kept back
+    std::int64_t held_count_ = 0;
+    bool telling_held_ = false;  ///< the second time: only what the first kept back is told
     SweepResult result_;
 };
 

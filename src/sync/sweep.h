@@ -13,8 +13,10 @@ namespace crossover::sync {
 
 struct SweepResult {
     std::int64_t matched = 0;    ///< are a row of the right version
-    std::int64_t different = 0;  ///< told to `on_different`
+    std::int64_t different = 0;  ///< told to `on_different`, or refused
     std::int64_t orphans = 0;    ///< of these: are in Milvus, though Neo4j lacks them
+    std::int64_t rows = 0;       ///< met in Milvus
+    std::int64_t refused = 0;    ///< of `different`: not told, by `may_delete`
 };
 
 /// What a sweep works with. All functions are called from its thread.
@@ -26,6 +28,11 @@ struct SweepPorts {
     std::function<void(std::span<const ItemId>)> on_different;
     std::function<void(std::int64_t looked_at)> on_progress;  ///< after each page; may wait, to be slow
     std::function<void(const Error&)> on_wait;                ///< an error that is ridden out
+    /// Asked once, when both stores were read to the end and rows of Milvus are orphans: whether they may be
+    /// told. They are kept back until then; where they are too many for that, both stores are read once more.
+    std::function<bool(std::int64_t orphans, std::int64_t rows)> may_delete;
+    /// Keeps everything that differs back, not orphans only: a look whose orphans are refused tells nothing.
+    bool all_or_nothing = false;
 };
 
 /// Compares ids and versions of both stores: finds what no change entry and no checkpoint speaks of, such as

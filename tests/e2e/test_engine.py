@@ -62,6 +62,10 @@ def outbox(media):
     return media("MATCH (c:EmbeddingChange) RETURN count(c) AS n")[0]["n"]
 
 
+def epoch_of(media):
+    return media("MATCH (e:CaptureEpoch {collection: $collection}) RETURN e.number AS n", collection=media.collection)[0]["n"]
+
+
 def settled(media):
     return wait_for(lambda: outbox(media) == 0 or None, 120)
 
@@ -386,11 +390,11 @@ def test_the_mode_is_turned_by_sighup_under_traffic(start, films, media, milvus,
         wait_for(lambda: engine.metric('crossover_search_duration_seconds_count{store="milvus"}') > 20)
         turn("shadow_milvus")
         turn("dual_write")
-        epoch = media("MATCH (e:CaptureEpoch) RETURN max(e.number) AS n")[0]["n"]
+        epoch = epoch_of(media)
         turn("neo4j_only")
         wait_for(lambda: engine.metric("crossover_outbox_depth") == 0)
         turn("dual_write")
-        assert media("MATCH (e:CaptureEpoch) RETURN max(e.number) AS n")[0]["n"] == epoch + 2  # entered and left
+        assert epoch_of(media) == epoch + 2  # entered and left
         tool.copy("--dimension", DIMENSION)
     finally:
         stop.set()
@@ -463,7 +467,7 @@ def test_a_copy_notices_an_engine_that_did_not_capture_meanwhile(start, films, m
     assert engine.put("film-000", title="uncaptured", year=1, embedding=vector(5000)).status == 200
     engine.close()
     tool.finish(copy)
-    assert tool.progress()["epoch"] == media("MATCH (e:CaptureEpoch) RETURN e.number AS n")[0]["n"]
+    assert tool.progress()["epoch"] == epoch_of(media)
     assert both(media, milvus)["film-000"][2:] == ("uncaptured", 1)
 
 

@@ -178,7 +178,7 @@ def test_a_full_disk_for_the_quarantine(media, milvus, tool):
     keep = tool.folder / "kept"
     words = in_a_mount(folder, "size=32k")
     # The disk goes with its namespace: look at the file before.
-    words[words.index("-c") + 1] = words[words.index("-c") + 1].replace('exec "$@"', f'{{ "$@"; code=$?; cp "$0"/* {keep}; exit $code; }}')
+    words[words.index("-c") + 1] = words[words.index("-c") + 1].replace('exec "$@"', f'{{ "$@"; code=$?; cp "$0"/quarantine.ndjson {keep}; exit $code; }}')
     done = tool.run("migrate-embeddings", "--batch-size", "100", before=words)
     assert done.returncode == 1, done.stderr
     assert str(tool.quarantine) in done.stderr and "No space left" in done.stderr and "Free some space" in done.stderr

@@ -282,7 +282,8 @@ def test_the_checkpoint_names_the_job(media, milvus, tool):
 def test_a_replica_that_does_not_capture_is_refused(media, milvus, tool):
     media.make_ids_unique()
     media.create(items(10))
-    media("CREATE (:EngineReplica {id: 'engine-7', mode: 'neo4j_only', seen_at: timestamp()})")
+    media("CREATE (:EngineReplica {collection: $collection, id: 'engine-7', mode: 'neo4j_only', seen_at: timestamp()})",
+          collection=media.collection)
     try:
         done = tool.run("migrate-embeddings")
         assert done.returncode == 5 and "engine-7" in done.stderr and "dual_write" in done.stderr
@@ -302,7 +303,8 @@ def test_in_another_epoch_nothing_counts_before_it_is_compared(media, milvus, to
     # What an engine in neo4j_only does: a new version, and nobody told.
     media("MATCH (m:LABEL {id: 'item-000005'}) SET m.title = 'changed', m.embedding_version = 99")
     media("MATCH (m:LABEL {id: 'item-000006'}) DELETE m")
-    epoch = media("MERGE (e:CaptureEpoch) SET e.number = coalesce(e.number, 0) + 1 RETURN e.number AS n")[0]["n"]
+    epoch = media("MATCH (e:CaptureEpoch {collection: $collection}) SET e.number = e.number + 1 RETURN e.number AS n",
+                  collection=media.collection)[0]["n"]
     try:
         result = tool.copy()
         assert any("without capture" in note for note in result["notes"])
@@ -310,4 +312,4 @@ def test_in_another_epoch_nothing_counts_before_it_is_compared(media, milvus, to
         assert milvus.rows() == media.rows()
         assert tool.progress()["epoch"] == epoch
     finally:
-        media("MATCH (e:CaptureEpoch) DELETE e")
+        media("MATCH (e:CaptureEpoch {collection: $collection}) DELETE e", collection=media.collection)

@@ -48,6 +48,7 @@ TWO = "RECONCILERS=2 FLAKY=1"
 COPY = "RUNS=1 RECONCILERS=0 FLAKY=0"
 RUNS = "RUNS=2 WRITERS=1 RECONCILERS=0 FLAKY=0"
 UNORDERED = "RUNS=1 UNORDERED RECONCILERS=0 FLAKY=0"
+STRANGER = "STRANGER WRITERS=2 RECONCILERS=1 FLAKY=1"
 SCAN = "ANTI_ENTROPY WRITERS=1 RECONCILERS=1 FLAKY=0"
 CLUSTER_OUTBOX = "CLUSTER RECONCILERS=1 FLAKY=1"
 CLUSTER_COPY = "CLUSTER RUNS=1 WRITERS=1 RECONCILERS=0 FLAKY=0"
@@ -68,6 +69,7 @@ FAITHFUL = [
     ("copy-and-outbox", "sync", "RUNS=1 WRITERS=1 RECONCILERS=1", 800_000),
     ("cluster-copy", "sync", CLUSTER_COPY, 600_000),
     ("anti-entropy", "sync", SCAN, 600_000),
+    ("stranger", "sync", STRANGER, 1_000_000),
     ("barrier", "barrier", BARRIER, 500_000),
     ("cluster-unordered", "sync", CLUSTER_UNORDERED, 450_000),
     # Rules that are a second lock on the same door: without them the others hold (README.md).
@@ -88,6 +90,7 @@ MUTATIONS = [
     ("sync", OUTBOX, "NO_PROBE", LOST),
     ("sync", OUTBOX, "ONE_OWNER_A_PROCESS", LOST),
     ("sync", OUTBOX, "RETIRE_LOOKS_BEFORE_LOCK", LOST),
+    ("sync", STRANGER, "CLAIMS_ANOTHERS", LOST),
     ("sync", TWO, "NO_CLAIM", RESURRECTED),
     ("sync", TWO, "LOOK_BEFORE_LOCK", RESURRECTED),
     ("sync", "WRITERS=3 RECONCILERS=0 FLAKY=0", "WRITE_ABSENT", RESURRECTED),

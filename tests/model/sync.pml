@@ -6,12 +6,13 @@
  *                 its sweep: src/sync/sweep.cpp
  *   AntiEntropy   src/engine/anti_entropy.cpp
  *   Outsider      a program that writes Neo4j around the engine
+ *   Stranger      an engine of another label on the same database, whose rows are another collection's
  *   World         time and faults: leases end, Milvus applies late writes, Neo4j's leader moves
  * Each of them reads, writes and checks as src/sync/sync.cpp does.
  *
  * Configuration: WRITERS (1 to 3), RECONCILERS (0 to 2), IDS (1 or 2), FLAKY (how many of the writers may fail),
  * RUNS (0 to 2 copies at a time; each may die, and the next begins in its place), UNORDERED (Neo4j has no index on the
- * id), CLUSTER (what is read outside a write transaction may come from a former leader of Neo4j), ANTI_ENTROPY (with an
+ * id), STRANGER (with an entry of its own in the outbox), CLUSTER (what is read outside a write transaction may come from a former leader of Neo4j), ANTI_ENTROPY (with an
  * Outsider). What is abstracted, and the mutations: README.md.
  */
 #ifndef WRITERS
@@ -31,6 +32,7 @@
 /* Slots: the outbox's entries come first, then the copies' writes. */
 #define SCAN_ENTRY 3
 #define ENTRIES 5
+#define STRANGERS_ENTRY 2
 #define COPY_SLOT(id) (ENTRIES + (id))
 
 /* The outbox: (:EmbeddingChange). Whoever made or claimed an entry holds it until its lease ends. A process here holds one
@@ -49,6 +51,14 @@ bool expired[ENTRIES];
 #else
 #define MAY_SEND(e, who) (holder[e] == who && !expired[e])
 #endif
+
+/* An entry carries its collection, and each engine asks for its own: the index is on (collection, lease). */
+#ifdef CLAIMS_ANOTHERS
+#define MAY_CLAIM(e, stranger) true
+#else
+#define MAY_CLAIM(e, stranger) (((e) == STRANGERS_ENTRY) == stranger)
+#endif
+bool strangers_row_owed;
 
 /* (:CrossoverLease {owner, expires_at, writes_until}) */
 byte owner;
@@ -127,6 +137,10 @@ end:
 #if FLAKY > 2
   :: APPLY(2)
   :: EXPIRE(2)
+#endif
+#ifdef STRANGER
+  :: APPLY(STRANGERS_ENTRY)
+  :: EXPIRE(STRANGERS_ENTRY)
 #endif
 #ifdef ANTI_ENTROPY
   :: APPLY(SCAN_ENTRY)
@@ -257,6 +271,27 @@ settled:
 #else
 #define CLAIM(x) atomic { entry[x] && expired[x] -> e = x; id = item[x]; holder[x] = me; expired[x] = false }
 #endif
+#ifdef STRANGER
+#define CLAIM_OF(x, stranger) atomic { entry[x] && expired[x] && MAY_CLAIM(x, stranger) -> e = x; holder[x] = me; expired[x] = false }
+
+/* Under its own label there is no such id: of an entry that is not its own it would make no row, erase nothing that is
+ * ours, and retire it. */
+proctype Stranger(byte me) {
+  byte e;
+end:
+  do
+  :: CLAIM_OF(0, true) -> break
+  :: CLAIM_OF(1, true) -> break
+  :: CLAIM_OF(STRANGERS_ENTRY, true) -> break
+  od;
+  if
+  :: atomic { MAY_SEND(e, me) -> if :: e == STRANGERS_ENTRY -> strangers_row_owed = false :: else fi };
+     atomic { retire(e, me) }
+  :: skip /* it fails: the entry stays */
+  fi;
+  atomic { e = 0; goto end }
+}
+#endif
 
 proctype Reconciler(byte me) {
   byte e, id, ver, val;
@@ -267,6 +302,9 @@ end:
   :: CLAIM(1) -> break
 #if WRITERS > 2
   :: CLAIM(2) -> break
+#endif
+#ifdef STRANGER
+  :: CLAIM_OF(STRANGERS_ENTRY, false) -> id = 0; break
 #endif
 #ifdef ANTI_ENTROPY
   :: CLAIM(SCAN_ENTRY) -> break
@@ -580,6 +618,12 @@ init {
 #if RECONCILERS > 1
     run Reconciler(3);
 #endif
+#ifdef STRANGER
+    make_entry(STRANGERS_ENTRY, COURIER);
+    expired[STRANGERS_ENTRY] = true;
+    strangers_row_owed = true;
+    run Stranger(4);
+#endif
 #if RUNS > 0
     run Backfill(1);
 #else
@@ -602,6 +646,10 @@ init {
   };
   atomic {
     AT_REST ->
+#if defined(STRANGER) && defined(ONLY_LOST)
+    lost = strangers_row_owed;
+    assert(!lost);
+#endif
     judge(0);
 #if IDS > 1
     judge(1);

@@ -30,6 +30,7 @@ std::string unique(const std::string& prefix) {
 sync::MediaMapping new_mapping() {
     sync::MediaMapping mapping;
     mapping.label = unique("Captured");
+    mapping.collection = unique("captured_");
     mapping.dimension = 2;
     mapping.properties = {{"title", sync::PropertyType::text}, {"year", sync::PropertyType::int64}};
     return mapping;
@@ -42,11 +43,11 @@ class CaptureTest : public testing::Test {
                  bolt::AuthToken::basic(environment("NEO4J_USER"), environment("NEO4J_PASSWORD"))) {
         cypher("CREATE CONSTRAINT FOR (m:" + mapping.label + ") REQUIRE m.id IS UNIQUE");
         log.prepare();
-        cypher("MATCH (c:EmbeddingChange) DELETE c");  // of a test that did not end
+        prepare_epochs(driver, "neo4j");
     }
     ~CaptureTest() override {
         cypher("MATCH (m:" + mapping.label + ") DETACH DELETE m");
-        cypher("MATCH (c:EmbeddingChange) DELETE c");
+        cypher("MATCH (n {collection: $collection}) DELETE n", {{"collection", mapping.collection}});
     }
 
     std::vector<bolt::Record> cypher(const std::string& query, const bolt::Parameters& parameters = {}) {
@@ -60,7 +61,10 @@ class CaptureTest : public testing::Test {
             cypher("MATCH (m:" + mapping.label + " {id: $id}) RETURN properties(m)", {{"id", id}});
         return *rows.at(0)[0].get_if<bolt::Map>();
     }
-    std::int64_t entries() { return number("MATCH (c:EmbeddingChange) RETURN count(c)"); }
+    std::int64_t entries() {
+        return number("MATCH (c:EmbeddingChange {collection: $collection}) RETURN count(c)",
+                      {{"collection", mapping.collection}});
+    }
     /// As if the lease had ended.
     void expire(const ChangeEntry& entry) {
         cypher("MATCH (c:EmbeddingChange {key: $key}) SET c.lease = 1", {{"key", entry.key}});
@@ -201,7 +205,7 @@ TEST_F(CaptureTest, ADeposedOwnerRetiresNothing) {
     const std::vector<ChangeEntry> mine = {*writer.put(item("a"), Capture::on, soon()).entry};
     const auto before = versions(ids);
     expire(mine[0]);
-    const auto claimed = log.claim(100);
+    const auto claimed = log.claim(100).entries;
     ASSERT_EQ(claimed.size(), 1U);
     EXPECT_EQ(claimed[0].key, mine[0].key);
     EXPECT_NE(claimed[0].owner, mine[0].owner);
@@ -235,7 +239,7 @@ TEST_F(CaptureTest, WhatIsOwedCanBeClaimedAtOnce) {
     log.owe(ids);
     log.owe(std::vector<ItemId>{std::string("a")});
     std::multiset<ItemId> claimed;
-    for (const auto& entry : log.claim(100)) {
+    for (const auto& entry : log.claim(100).entries) {
         EXPECT_NE(entry.key, fresh.entry->key);
         claimed.insert(entry.id);
     }
@@ -245,13 +249,13 @@ TEST_F(CaptureTest, WhatIsOwedCanBeClaimedAtOnce) {
 TEST_F(CaptureTest, OnlyEntriesWhoseLeaseHasEndedAreClaimed) {
     const auto first = *writer.put(item("a"), Capture::on, soon()).entry;
     const auto second = *writer.put(item("b"), Capture::on, soon()).entry;
-    EXPECT_TRUE(log.claim(100).empty());
+    EXPECT_TRUE(log.claim(100).entries.empty());
     expire(second);
-    const auto claimed = log.claim(100);
+    const auto claimed = log.claim(100).entries;
     ASSERT_EQ(claimed.size(), 1U);
     EXPECT_EQ(claimed[0].key, second.key);
-    EXPECT_TRUE(log.claim(100).empty()) << "it has a lease again";
-    EXPECT_EQ(log.depth(soon()).entries, number("MATCH (c:EmbeddingChange) RETURN count(c)"));
+    EXPECT_TRUE(log.claim(100).entries.empty()) << "it has a lease again";
+    EXPECT_EQ(log.depth(soon()).entries, 2);
     (void)first;
 }
 
@@ -262,9 +266,9 @@ TEST_F(CaptureTest, NoEntryIsClaimedTwice) {
     std::vector<std::jthread> threads;
     for (int n = 0; n < 6; ++n) {
         threads.emplace_back([&] {
-            for (auto found = log.claim(7); !found.empty(); found = log.claim(7)) {
+            for (auto found = log.claim(7); !found.entries.empty(); found = log.claim(7)) {
                 std::lock_guard lock(mutex);
-                for (const auto& entry : found) claimed.insert(entry.key);
+                for (const auto& entry : found.entries) claimed.insert(entry.key);
             }
         });
     }
@@ -273,12 +277,65 @@ TEST_F(CaptureTest, NoEntryIsClaimedTwice) {
     EXPECT_EQ(std::set<std::string>(claimed.begin(), claimed.end()).size(), 60U);
 }
 
+TEST_F(CaptureTest, EntriesOfAnotherCollectionAreNotSeen) {
+    auto others = mapping;
+    others.label = unique("Others");
+    others.collection = unique("others_");
+    MediaWriter other_writer(driver, "neo4j", others, owner);
+    ChangeLog other_log(driver, "neo4j", others);
+    const auto mine = *writer.put(item("a"), Capture::on, soon()).entry;
+    expire(mine);
+    log.owe(std::vector<ItemId>{std::string("b")});
+    const auto theirs = *other_writer.put(item("a"), Capture::on, soon()).entry;
+
+    EXPECT_TRUE(other_log.claim(100).entries.empty()) << "a's lease has ended, but it is another's";
+    EXPECT_EQ(other_log.depth(soon()).entries, 1);
+    EXPECT_EQ(log.depth(soon()).entries, 2);
+    expire(theirs);
+    const auto claimed = log.claim(100).entries;
+    ASSERT_EQ(claimed.size(), 2U);
+    EXPECT_NE(claimed[0].key, theirs.key);
+    EXPECT_NE(claimed[1].key, theirs.key);
+    ASSERT_EQ(other_log.claim(100).entries.size(), 1U);
+    cypher("MATCH (n:EmbeddingChange {collection: $collection}) DELETE n",
+           {{"collection", others.collection}});
+    cypher("MATCH (m:" + others.label + ") DELETE m");
+}
+
+TEST_F(CaptureTest, EntriesOfNoCollectionAreTakenIn) {
+    while (log.take_in_unowned() > 0) {
+    }
+    cypher("UNWIND range(1, 3) AS n CREATE (:EmbeddingChange {key: $key + n, media_id: 'a', lease: n})",
+           {{"key", owner}});
+    EXPECT_TRUE(log.claim(100).entries.empty());
+    EXPECT_EQ(log.take_in_unowned(), 3);
+    EXPECT_EQ(log.claim(100).entries.size(), 3U);
+    EXPECT_EQ(log.take_in_unowned(), 0);
+}
+
+TEST_F(CaptureTest, AnEntryWhoseIdNoRowCanHaveIsDiscarded) {
+    cypher(
+        "UNWIND [1, 1.5, true, null, ['a'], 'a'] AS id CREATE (c:EmbeddingChange {collection: $collection, "
+        "key: $key + coalesce(toStringOrNull(id), '-'), lease: 1}) SET c.media_id = id",
+        {{"collection", mapping.collection}, {"key", owner}});
+    const auto claim = log.claim(100);
+    EXPECT_EQ(claim.discarded, 5);
+    ASSERT_EQ(claim.entries.size(), 1U);
+    EXPECT_EQ(claim.entries[0].id, ItemId("a"));
+    EXPECT_EQ(entries(), 1);
+}
+
 class BarrierTest : public CaptureTest {
   protected:
-    Barrier look() {
-        return driver.session({.database = "neo4j"}).execute_write([](bolt::Transaction& transaction) {
-            return look_at_barrier(transaction);
+    Barrier look() { return look_of(mapping.collection); }
+    Barrier look_of(const std::string& collection) {
+        return driver.session({.database = "neo4j"}).execute_write([&](bolt::Transaction& transaction) {
+            return look_at_barrier(transaction, collection);
         });
+    }
+    /// What an earlier release, or its test, has left.
+    std::int64_t unowned_epochs() {
+        return number("MATCH (e:CaptureEpoch) WHERE e.collection IS NULL RETURN sum(e.number)");
     }
     std::string mode_of(const std::string& id) {
         for (const auto& replica : look().living) {
@@ -286,7 +343,7 @@ class BarrierTest : public CaptureTest {
         }
         return "absent";
     }
-    Heartbeat heartbeat{driver, "neo4j", owner};
+    Heartbeat heartbeat{driver, "neo4j", mapping.collection, owner};
 };
 
 TEST_F(BarrierTest, AHeartbeatMakesAReplicaLivingUntilItWithdraws) {
@@ -321,8 +378,10 @@ TEST_F(BarrierTest, EnteringAndLeavingNeo4jOnlyBeginsAnEpoch) {
 
 TEST_F(BarrierTest, ADeadReplicaThatDidNotCaptureEndsTheEpoch) {
     const auto died_in = [&](const char* mode) {
-        cypher("CREATE (:EngineReplica {id: $id, mode: $mode, seen_at: timestamp() - 31000})",
-               {{"id", owner + "-dead"}, {"mode", mode}});
+        cypher(
+            "CREATE (:EngineReplica {collection: $collection, id: $id, mode: $mode, seen_at: timestamp() - "
+            "31000})",
+            {{"collection", mapping.collection}, {"id", owner + "-dead"}, {"mode", mode}});
         return look().epoch;
     };
     const auto epoch = look().epoch;
@@ -332,10 +391,59 @@ TEST_F(BarrierTest, ADeadReplicaThatDidNotCaptureEndsTheEpoch) {
     EXPECT_EQ(look().epoch, epoch + 1);
 }
 
+TEST_F(BarrierTest, AReplicaOfAnotherCollectionIsNobody) {
+    const std::string other = unique("other_");
+    Heartbeat theirs(driver, "neo4j", other, owner + "-other");
+    heartbeat.beat("dual_write", soon());
+    const auto epoch = look().epoch;
+    const auto their_epoch = look_of(other).epoch;
+    theirs.beat("neo4j_only", soon());
+    EXPECT_EQ(mode_of(owner + "-other"), "absent");
+    EXPECT_EQ(look().epoch, epoch);
+    EXPECT_EQ(look_of(other).epoch, their_epoch + 1);
+    EXPECT_EQ(look_of(other).living.size(), 1U);
+    theirs.withdraw(soon());
+    EXPECT_EQ(look().epoch, epoch);
+    heartbeat.withdraw(soon());
+    cypher("MATCH (n:CaptureEpoch {collection: $collection}) DELETE n", {{"collection", other}});
+}
+
+TEST_F(BarrierTest, AReplicaOfAnEarlierReleaseCountsForEveryCollection) {
+    const std::string other = unique("other_");
+    const auto epoch = look().epoch;
+    const auto their_epoch = look_of(other).epoch;
+    cypher("CREATE (:EngineReplica {id: $id, mode: 'neo4j_only', seen_at: timestamp()})", {{"id", owner}});
+    EXPECT_EQ(mode_of(owner), "neo4j_only");
+    EXPECT_EQ(look().epoch, epoch);
+    cypher("MATCH (r:EngineReplica {id: $id}) SET r.seen_at = 1", {{"id", owner}});
+    EXPECT_EQ(mode_of(owner), "absent");
+    EXPECT_EQ(look().epoch, epoch + 1);
+    EXPECT_EQ(look_of(other).epoch, their_epoch + 1)
+        << "it was buried by the first, and was not captured here";
+    cypher("MATCH (n:CaptureEpoch {collection: $collection}) DELETE n", {{"collection", other}});
+}
+
+TEST_F(BarrierTest, FirstEnginesThatComeTogetherMakeOneEpoch) {
+    std::vector<std::jthread> threads;
+    for (int n = 0; n < 8; ++n) {
+        threads.emplace_back([&, n] {
+            Heartbeat one(driver, "neo4j", mapping.collection, owner + std::to_string(n));
+            one.beat("neo4j_only", soon());
+        });
+    }
+    threads.clear();
+    EXPECT_EQ(number("MATCH (e:CaptureEpoch {collection: $collection}) RETURN count(e)",
+                     {{"collection", mapping.collection}}),
+              1);
+    EXPECT_EQ(look().epoch, 8 + unowned_epochs());
+    EXPECT_EQ(look().living.size(), 8U);
+}
+
 class LeaseTest : public CaptureTest {
   protected:
     std::unique_ptr<Lease> take() {
-        return Lease::acquire(driver, "neo4j", owner, 10s, [](const std::string&) {}, {});
+        return Lease::acquire(driver, "neo4j", {"test", mapping.collection}, 10s, [](const std::string&) {},
+                              {});
     }
 };
 
@@ -364,7 +472,8 @@ TEST_F(LeaseTest, PassesOnWhatMayStillBeOnItsWay) {
 
 TEST_F(LeaseTest, InheritsFromAHolderThatLapsed) {
     const auto former = take();
-    cypher("MATCH (l:CrossoverLease {name: $name}) SET l.expires_at = timestamp() - 1", {{"name", owner}});
+    cypher("MATCH (l:CrossoverLease {name: $name}) SET l.expires_at = timestamp() - 1",
+           {{"name", "test " + mapping.collection}});
     const auto lease = take();
     ASSERT_TRUE(lease->inherited_writes());
     EXPECT_TRUE(lease->inherited_writes()->passed());

@@ -19,6 +19,7 @@
 #include "neo4j/media_writer.h"
 #include "neo4j/neo4j_searcher.h"
 #include "neo4j/replicas.h"
+#include "neo4j/source_mark.h"
 #include "neo4j/viewing_graph.h"
 
 /// docs/statements.md holds every statement that src/neo4j sends, the operators of its plan that would hurt
@@ -320,18 +321,26 @@ void Statements::call_everything(Recorder& recorder, const std::string& label, s
     recorder.now("outbox: depth");
     log.depth(soon);
 
+    recorder.now("outbox: entries of an earlier release");
+    log.take_in_unowned();
+    recorder.now("mark of the source");
+    source_mark(driver, database, mapping);
+    recorder.now("epochs: constraint");
+    prepare_epochs(driver, database);
+
     recorder.now("lease");
     {
-        const auto lease =
-            Lease::acquire(driver, database, "statements-" + label, 10s, [](const std::string&) {}, {});
+        const auto lease = Lease::acquire(driver, database, {"statements-" + label, mapping.collection}, 10s,
+                                          [](const std::string&) {}, {});
         recorder.now("barrier");
-        lease->transact(soon, [](bolt::Transaction& transaction) { look_at_barrier(transaction); });
+        lease->transact(
+            soon, [&](bolt::Transaction& transaction) { look_at_barrier(transaction, mapping.collection); });
         lease->expect_writes();
         recorder.now("lease given up");
     }
     cypher("MATCH (l:CrossoverLease) WHERE l.name STARTS WITH 'statements-' DELETE l");
     recorder.now("heartbeat");
-    Heartbeat heartbeat(driver, database, "statements");
+    Heartbeat heartbeat(driver, database, mapping.collection, "statements");
     heartbeat.beat("dual_write", soon);
     recorder.now("last heartbeat");
     heartbeat.withdraw(soon);

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "migrate/durable_file.h"
+#include "migrate/quarantine_claim.h"
 #include "unit/migrate/scratch_folder.h"
 
 namespace crossover::migrate {
@@ -121,6 +122,71 @@ TEST(AppendFile, RefusesAFileShorterThanCounted) {
     const auto path = folder.file("quarantine.ndjson");
     std::ofstream(path) << "short";
     EXPECT_THROW(AppendFile(path, 8), Error);
+}
+
+TEST(AppendFile, IsOfOneAtATime) {
+    const ScratchFolder folder;
+    const auto path = folder.file("quarantine.ndjson");
+    {
+        AppendFile file(path, std::nullopt);
+        file.append("counted\n");
+        try {
+            AppendFile(path, 0);
+            FAIL();
+        } catch (const Error& error) {
+            EXPECT_EQ(error.kind(), ErrorKind::conflict);
+            EXPECT_EQ(error.what(),
+                      path +
+                          " is being written by another run. Name another file for this one, or "
+                          "wait until that one has ended.");
+        }
+    }
+    EXPECT_EQ(AppendFile(path, std::nullopt).length(), 8);
+}
+
+class QuarantineClaim : public testing::Test {
+  protected:
+    void count(const std::string& checkpoint_file, std::int64_t begin, std::int64_t bytes) const {
+        auto checkpoint = example();
+        checkpoint.quarantine_file = file;
+        checkpoint.quarantine_begin = begin;
+        checkpoint.quarantine_bytes = bytes;
+        write_checkpoint(checkpoint_file, checkpoint);
+    }
+    const ScratchFolder folder;
+    const std::string file = folder.file("quarantine.ndjson");
+    const std::string one = folder.file("one.json");
+    const std::string other = folder.file("other.json");
+};
+
+TEST_F(QuarantineClaim, LinesThatAnotherCheckpointHasCountedAreKept) {
+    claim_quarantine(file, one);
+    count(one, 10, 20);
+    claim_quarantine(file, one);
+    try {
+        claim_quarantine(file, other);
+        FAIL();
+    } catch (const Error& error) {
+        EXPECT_EQ(error.kind(), ErrorKind::conflict);
+        EXPECT_EQ(error.what(), file + " holds the quarantined items of another job, whose checkpoint " +
+                                    one +
+                                    " has counted them. Name another file with --quarantine-file, or remove "
+                                    "that checkpoint if its job is not to be resumed.");
+    }
+    claim_quarantine(file, one);
+}
+
+TEST_F(QuarantineClaim, AFileWithNobodysLinesCanBeTaken) {
+    claim_quarantine(file, one);
+    claim_quarantine(file, other);  // there is no such checkpoint
+    count(other, 20, 20);
+    claim_quarantine(file, one);  // it has counted none
+    count(one, 0, 5);
+    std::filesystem::remove(one);
+    claim_quarantine(file, other);
+    std::ofstream(other) << "no checkpoint";
+    claim_quarantine(file, one);
+    EXPECT_THROW((count(one, 0, 5), claim_quarantine(file, other)), Error);
 }
 
 }  // namespace

@@ -91,9 +91,11 @@ struct World {
 
     ValidateReport run(bool fix = false) {
         std::int64_t fixed = 0;
-        const Validation::Fix fix_some = [&](std::span<const ItemId> ids) {
-            sync::sync(source, target, settlement, mapping, ids, {.write_deadline = Deadline::after(5s)});
-            fixed += static_cast<std::int64_t>(ids.size());
+        const Validation::Fix fix_some = [&](std::span<const ItemId> some, std::span<const ItemId> orphans) {
+            for (const auto ids : {some, orphans}) {
+                sync::sync(source, target, settlement, mapping, ids, {.write_deadline = Deadline::after(5s)});
+                fixed += static_cast<std::int64_t>(ids.size());
+            }
         };
         Validation validation(source, reader, mapping, limits, fix ? fix_some : Validation::Fix(),
                               stop.get_token());

@@ -1,0 +1,33 @@
+#include "neo4j/source_mark.h"
+
+#include "core/unique_name.h"
+#include "neo4j/cypher.h"
+
+namespace crossover::neo4j {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr const char* kConstraint =
+    "CREATE CONSTRAINT crossover_source IF NOT EXISTS FOR (s:CrossoverSource) REQUIRE (s.collection, "
+    "s.label) "
+    "IS UNIQUE";
+constexpr const char* kFindOrMake =
+    "MERGE (s:CrossoverSource {collection: $collection, label: $label}) ON CREATE SET s.id = $id RETURN s.id";
+
+}  // namespace
+
+sync::SourceMark source_mark(bolt::Driver& driver, const std::string& database,
+                             const sync::MediaMapping& mapping) {
+    auto session = driver.session({.database = database, .timeout = 30s});
+    session.run(kConstraint).consume();
+    const auto fresh = unique_name();
+    return session.execute_write([&](bolt::Transaction& transaction) {
+        auto found = transaction.run(
+            kFindOrMake, {{"collection", mapping.collection}, {"label", mapping.label}, {"id", fresh}});
+        return sync::SourceMark{mapping.label, database, text_of(found.single()[0])};
+    });
+}
+
+}  // namespace crossover::neo4j

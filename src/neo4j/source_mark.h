@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+#include "bolt/driver.h"
+#include "sync/mapping.h"
+#include "sync/source_mark.h"
+
+namespace crossover::neo4j {
+
+/// The mark of this label in this database, for the mapping's collection; made where there is none yet. It
+/// binds nothing by itself: the collection in Milvus says whose it is. Throws crossover::Error.
+sync::SourceMark source_mark(bolt::Driver& driver, const std::string& database,
+                             const sync::MediaMapping& mapping);
+
+}  // namespace crossover::neo4j
