@@ -6,6 +6,7 @@
 
 #include "commands.h"
 #include "core/text.h"
+#include "embeddings/collection.h"
 #include "exit_code.h"
 #include "milvus/endpoint.h"
 #include "preflight_report.h"
@@ -89,10 +90,16 @@ class Preflight : public Command {
     void look_inside(PreflightReport& report, const Context& context) const {
         const auto& settings = context.settings;
         auto driver = make_driver(settings);
+        const auto client = report.servers[1].reached ? make_client(settings) : nullptr;
+        auto mapping = make_mapping(settings);
+        if (client) {
+            embeddings::adopt_types(*client, mapping.collection, mapping,
+                                    Deadline::after(std::chrono::seconds(10)));
+        }
         try {
             ProgressView view;
             report.inventory = migrate::take_inventory(
-                *driver, settings.neo4j_database, make_mapping(settings), full_,
+                *driver, settings.neo4j_database, mapping, full_,
                 [&](std::int64_t read, std::int64_t expected) {
                     ProgressMoment moment;
                     moment.done = read;
@@ -108,10 +115,13 @@ class Preflight : public Command {
             return;
         }
         const auto& inventory = *report.inventory;
-        if (report.servers[1].reached) {
+        for (auto& reason :
+             migrate::obstacles(*driver, client.get(), settings.neo4j_database, inventory.mapping)) {
+            report.reasons.push_back(std::move(reason));
+        }
+        if (client) {
             const auto endpoint = milvus::parse_endpoint(settings.milvus_uri);
-            report.capacity =
-                migrate::ask_capacity(*make_client(settings), migrate::is_loopback(endpoint.host));
+            report.capacity = migrate::ask_capacity(*client, migrate::is_loopback(endpoint.host));
         }
         report.forecast = migrate::forecast(
             inventory.valid, inventory.mapping.dimension, static_cast<int>(settings.hnsw_m),

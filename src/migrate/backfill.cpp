@@ -15,6 +15,7 @@
 #include "migrate/copy_pipeline.h"
 #include "migrate/fenced_version_check.h"
 #include "migrate/fixer.h"
+#include "migrate/former_texts.h"
 #include "migrate/job.h"
 #include "neo4j/inventory.h"
 #include "neo4j/lease.h"
@@ -89,7 +90,10 @@ class Backfill {
         say("looking at the data");
         mapping_ = known != nullptr ? *known : options_.mapping;
         mapping_.collection = options_.mapping.collection;
-        if (known == nullptr) neo4j::infer_mapping(driver_, options_.database, mapping_);
+        if (known == nullptr) {
+            adopt_types();
+            neo4j::infer_mapping(driver_, options_.database, mapping_);
+        }
         const auto support = neo4j::inspect_id_support(driver_, options_.database, mapping_);
         if (!support.ordered) {
             result_.notes.push_back(
@@ -106,6 +110,20 @@ class Backfill {
                                     "going on would empty {}. If that is meant, drop the collection instead.",
                                     mapping_.label, options_.source_address, mapping_.embedding_property,
                                     mapping_.collection));
+        }
+    }
+
+    /// A collection that is there decides the types. A dry run does without Milvus where it must.
+    void adopt_types() {
+        const auto adopt = [&] {
+            embeddings::adopt_types(client_, mapping_.collection, mapping_, Deadline::after(10s));
+        };
+        if (!options_.dry_run) return patiently(adopt);
+        try {
+            adopt();
+        } catch (const Error& error) {
+            result_.notes.push_back(fmt::format(
+                "Milvus was not asked for the types of a collection that may be there: {}", error.what()));
         }
     }
 
@@ -147,6 +165,7 @@ class Backfill {
         collection_.emplace(embeddings::Collection::open_or_create(client_, mapping_.collection, mapping_,
                                                                    Deadline::after(60s)));
         result_.collection = collection_->name();
+        require_present_texts(*collection_, driver_, options_.database, mapping_);
         if (found && found->collection_id != collection_->id()) {
             result_.notes.push_back(
                 "The collection was dropped or replaced since the checkpoint: copying all anew.");
