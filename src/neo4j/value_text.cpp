@@ -286,10 +286,11 @@ std::string text_expression(const std::string& node, const sync::CarriedProperty
             "toString({0}) END",
             coordinate);
     };
+    // Asking a point of two numbers for its third is an error.
     const auto point = [&](const std::string& of) {
         return fmt::format(
-            "'SRID=' + toString({0}.srid) + ';POINT(' + {1} + ' ' + {2} + CASE WHEN {0}.z IS NULL THEN '' "
-            "ELSE ' ' + {3} END + ')'",
+            "'SRID=' + toString({0}.srid) + ';POINT(' + {1} + ' ' + {2} + CASE WHEN {0}.srid IN [4979, 9157] "
+            "THEN ' ' + {3} ELSE '' END + ')'",
             of, number(of + ".x"), number(of + ".y"), number(of + ".z"));
     };
     const auto escaped = [](const std::string& of) {

@@ -22,8 +22,8 @@ std::string to_text(const bolt::Value& value);
 /// `text` one that leaves to to_text() only what it can print.
 std::string text_column(const std::string& node, const sync::CarriedProperty& property);
 
-/// A Cypher expression for the text of a property, as to_text() has it, to compare with a text; of values
-/// that Cypher can't print so (bytes, and floats below 0.001 or from 10,000,000 on) null or another text.
+/// A Cypher expression for the text of a property, as to_text() has it, to compare with a text. Cypher has
+/// other texts for bytes (a list of numbers) and for floats below 0.001 or from 10,000,000 on.
 std::string text_expression(const std::string& node, const sync::CarriedProperty& property);
 
 }  // namespace crossover::neo4j

@@ -27,7 +27,8 @@ TEST(Expression, AllConditionsMustHold) {
 
 TEST(Expression, AFieldMayHaveAnotherNameThanItsProperty) {
     sync::MediaMapping mapping;
-    mapping.properties = {{"release date", sync::PropertyType::text, "release_date"}};
+    mapping.properties = {{"release date", sync::PropertyType::text}};
+    mapping.properties[0].field = "release_date";
     EXPECT_EQ(embeddings::to_expression({{"release date", Comparison::less, {std::string("2000")}}}, mapping),
               "release_date < \"2000\"");
 }
