@@ -109,8 +109,8 @@ class Preflight : public Command {
                 },
                 context.stop);
         } catch (const Error& error) {
-            // Nothing to copy is a finding; anything else ends the command.
-            if (error.kind() != ErrorKind::not_ready) throw;
+            // Nothing to copy, or nothing that can be, is a finding; anything else ends the command.
+            if (error.kind() != ErrorKind::not_ready && error.kind() != ErrorKind::conflict) throw;
             report.reasons.push_back(error.what());
             return;
         }

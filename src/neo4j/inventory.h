@@ -36,9 +36,9 @@ struct PropertyValues {
 /// Completes a mapping from a sample of the data (draw_sample), in a time that does not grow with the label:
 /// id kind (that of most ids), the type of each carried property whose type neither a setting nor a
 /// collection decided (from all values of the sample), and the dimension where it is 0 (the most frequent).
-/// Values that it does not meet may not fit. Returns what was seen of each carried property. Throws
-/// `not_ready` where the label has no embedding at all (to know that, a label whose sample has none is
-/// scanned), or embeddings of a dimension that Milvus does not take.
+/// Values that it does not meet may not fit. Returns what was seen of each carried property.
+/// Throws `not_ready` where the label has no embedding at all (to know that, a label whose sample has none is
+/// scanned), `conflict` where they have a dimension that Milvus does not take.
 std::vector<PropertyValues> infer_mapping(bolt::Driver& driver, const std::string& database,
                                           sync::MediaMapping& mapping);
 /// By a sample that was drawn before.
