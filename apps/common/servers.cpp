@@ -4,6 +4,7 @@
 
 #include "core/address.h"
 #include "core/error.h"
+#include "core/media_settings.h"
 #include "milvus/endpoint.h"
 
 namespace crossover::cli {
@@ -89,7 +90,16 @@ sync::MediaMapping make_mapping(const Settings& settings) {
     mapping.label = settings.label;
     mapping.id_property = settings.id_property;
     mapping.embedding_property = settings.embedding_property;
-    for (const auto& name : settings.properties) mapping.properties.push_back({name, {}});
+    for (const auto& text : settings.properties) {
+        auto setting = parse_property(text);
+        sync::CarriedProperty property{std::move(setting.name)};
+        property.field = std::move(setting.field);
+        if (const auto type = sync::parse_property_type(setting.type)) {
+            property.type = *type;
+            property.type_source = sync::TypeSource::setting;
+        }
+        mapping.properties.push_back(std::move(property));
+    }
     mapping.dimension = static_cast<std::uint32_t>(settings.dimension);
     mapping.metric = settings.metric == "IP"   ? sync::Metric::inner_product
                      : settings.metric == "L2" ? sync::Metric::l2

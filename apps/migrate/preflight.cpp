@@ -6,6 +6,8 @@
 
 #include "commands.h"
 #include "core/address.h"
+#include "core/text.h"
+#include "embeddings/collection.h"
 #include "exit_code.h"
 #include "milvus/endpoint.h"
 #include "preflight_report.h"
@@ -89,10 +91,16 @@ class Preflight : public Command {
     void look_inside(PreflightReport& report, const Context& context) const {
         const auto& settings = context.settings;
         auto driver = make_driver(settings);
+        const auto client = report.servers[1].reached ? make_client(settings) : nullptr;
+        auto mapping = make_mapping(settings);
+        if (client) {
+            embeddings::adopt_types(*client, mapping.collection, mapping,
+                                    Deadline::after(std::chrono::seconds(10)));
+        }
         try {
             ProgressView view;
             report.inventory = migrate::take_inventory(
-                *driver, settings.neo4j_database, make_mapping(settings), full_,
+                *driver, settings.neo4j_database, mapping, full_,
                 [&](std::int64_t read, std::int64_t expected) {
                     ProgressMoment moment;
                     moment.done = read;
@@ -102,15 +110,19 @@ class Preflight : public Command {
                 },
                 context.stop);
         } catch (const Error& error) {
-            // Nothing to copy is a finding; anything else ends the command.
-            if (error.kind() != ErrorKind::not_ready) throw;
+            // Nothing to copy, or nothing that can be, is a finding; anything else ends the command.
+            if (error.kind() != ErrorKind::not_ready && error.kind() != ErrorKind::conflict) throw;
             report.reasons.push_back(error.what());
             return;
         }
         const auto& inventory = *report.inventory;
-        if (report.servers[1].reached) {
+        for (auto& reason :
+             migrate::obstacles(*driver, client.get(), settings.neo4j_database, inventory.mapping)) {
+            report.reasons.push_back(std::move(reason));
+        }
+        if (client) {
             const auto endpoint = milvus::parse_endpoint(settings.milvus_uri);
-            report.capacity = migrate::ask_capacity(*make_client(settings), is_loopback(endpoint.host));
+            report.capacity = migrate::ask_capacity(*client, is_loopback(endpoint.host));
         }
         report.forecast = migrate::forecast(
             inventory.valid, inventory.mapping.dimension, static_cast<int>(settings.hnsw_m),

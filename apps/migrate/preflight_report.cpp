@@ -1,6 +1,7 @@
 #include "preflight_report.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -95,6 +96,48 @@ void judge_inventory(PreflightReport& report) {
     }
 }
 
+/// What becomes of values that are not of one type, now or later.
+void note_types(PreflightReport& report) {
+    const auto& inventory = *report.inventory;
+    std::vector<std::string> typed;
+    for (std::size_t i = 0; i < inventory.values.size(); ++i) {
+        const auto& property = inventory.mapping.properties[i];
+        const auto& values = inventory.values[i];
+        if (property.type != sync::PropertyType::text) {
+            typed.push_back(fmt::format("{} ({})", property.name, to_string(property.type)));
+        } else if (values.great > 0 && values.floats > 0) {
+            report.notes.push_back(fmt::format(
+                "{} is carried as text: beside floats it has {} beyond 2^53, which a float64 would round.",
+                property.name, counted(values.great, "integer", "integers")));
+        } else if (values.strings < values.all) {
+            report.notes.push_back(fmt::format(
+                "{} is carried as text: of {} {} strings, {} integers, {} floats, {} booleans, {} others.",
+                property.name, counted(values.all, "value", "values"), values.strings, values.integers,
+                values.floats, values.booleans,
+                values.all - values.strings - values.integers - values.floats - values.booleans));
+        }
+    }
+    if (typed.empty()) return;
+    report.notes.push_back(
+        fmt::format("A value of another type in {} quarantines its item (property_type), now or later. "
+                    "--properties NAME:text carries any value.",
+                    fmt::join(typed, ", ")));
+}
+
+/// "int64, from 3,200 values"
+std::string type_text(const sync::CarriedProperty& property, const neo4j::PropertyValues& values) {
+    const auto seen = values.all == 0 ? "no value" : counted(values.all, "value", "values");
+    switch (property.type_source) {
+        case sync::TypeSource::values:
+            break;
+        case sync::TypeSource::collection:
+            return fmt::format("{}, as the collection has it; {}", to_string(property.type), seen);
+        case sync::TypeSource::setting:
+            return fmt::format("{}, as --properties says; {}", to_string(property.type), seen);
+    }
+    return fmt::format("{}, {}{}", to_string(property.type), values.all == 0 ? "" : "from ", seen);
+}
+
 void judge_capacity(PreflightReport& report) {
     const auto& capacity = report.capacity;
     const auto judge_one = [&](const std::optional<double>& free, double required, std::string_view what,
@@ -163,9 +206,11 @@ void print_inventory(const PreflightReport& report) {
                             inventory.ids.unique ? "unique by constraint" : "no uniqueness constraint",
                             inventory.ids.ordered ? "readable in order" : "not readable in order"));
     std::string carried;
-    for (const auto& property : inventory.mapping.properties) {
-        carried +=
-            fmt::format("{}{} ({})", carried.empty() ? "" : ", ", property.name, to_string(property.type));
+    for (std::size_t i = 0; i < inventory.values.size(); ++i) {
+        const auto& property = inventory.mapping.properties[i];
+        carried += fmt::format("{}{}{} ({})", carried.empty() ? "" : ", ", property.name,
+                               property.field == property.name ? "" : " as " + property.field,
+                               type_text(property, inventory.values[i]));
     }
     line("carried", carried.empty() ? "no property" : carried);
     std::int64_t bad = 0;
@@ -205,7 +250,10 @@ void print_inventory(const PreflightReport& report) {
 
 void judge(PreflightReport& report) {
     judge_servers(report);
-    if (report.inventory) judge_inventory(report);
+    if (report.inventory) {
+        judge_inventory(report);
+        note_types(report);
+    }
     if (report.inventory && milvus_answered(report)) judge_capacity(report);
     if (report.reasons.size() > static_cast<std::size_t>(std::count_if(
                                     report.servers.begin(), report.servers.end(), [](const auto& server) {
@@ -273,8 +321,14 @@ std::string preflight_json(const PreflightReport& report) {
         for (const auto& [dimension, items] : inventory.dimensions)
             dimensions[std::to_string(dimension)] = items;
         Json properties = Json::object();
-        for (const auto& property : inventory.mapping.properties) {
+        Json types = Json::object();
+        for (std::size_t i = 0; i < inventory.values.size(); ++i) {
+            const auto& property = inventory.mapping.properties[i];
             properties[property.name] = to_string(property.type);
+            types[property.name] = {{"type", to_string(property.type)},
+                                    {"field", property.field},
+                                    {"decided_by", to_string(property.type_source)},
+                                    {"values", inventory.values[i].all}};
         }
         object["inventory"] = {{"sampled", inventory.sampled},
                                {"sample_items", inventory.sample_items},
@@ -288,6 +342,7 @@ std::string preflight_json(const PreflightReport& report) {
                                {"dimensions", dimensions},
                                {"id_kind", to_string(inventory.mapping.id_kind)},
                                {"properties", properties},
+                               {"types", types},
                                {"ids_ordered", inventory.ids.ordered},
                                {"ids_unique", inventory.ids.unique},
                                {"index_trouble", inventory.ids.index_trouble},

@@ -13,28 +13,13 @@
 
 #include "agentdb/json_text.h"
 #include "core/error.h"
+#include "core/text.h"
 
 namespace crossover::agentdb {
 namespace {
 
 constexpr std::size_t kMostValue = 64 << 10;  ///< bytes of a value in its line
 constexpr std::size_t kMostExamples = 5;
-
-std::string base64(std::string_view bytes) {
-    static constexpr std::string_view kLetters =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string out;
-    for (std::size_t i = 0; i < bytes.size(); i += 3) {
-        unsigned group = 0;
-        for (std::size_t k = 0; k < 3; ++k) {
-            group = group << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0U);
-        }
-        for (std::size_t k = 0; k < 4; ++k) {
-            out += i + k > bytes.size() ? '=' : kLetters[group >> (18 - 6 * k) & 63];
-        }
-    }
-    return out;
-}
 
 std::string hex(std::string_view bytes) {
     std::string out;

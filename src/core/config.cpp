@@ -11,6 +11,7 @@
 #include <stdexcept>
 
 #include "core/error.h"
+#include "core/media_settings.h"
 #include "core/text.h"
 
 namespace crossover {
@@ -46,8 +47,8 @@ const std::vector<SettingKey>& table() {
          &S::id_property},
         {"media.embedding_property", "", "--embedding-property", "NAME", "their list of numbers",
          &S::embedding_property},
-        {"media.properties", "", "--properties", "A,B,...", "scalar properties to carry along",
-         &S::properties},
+        {"media.properties", "", "--properties", "A,B,...",
+         "carried along: PROPERTY[=FIELD][:TYPE], TYPE boolean, int64, float64 or text", &S::properties},
         {"media.collection", "", "--collection", "NAME", "alias of the collection in Milvus", &S::collection},
         {"media.metric",
          "",
@@ -129,27 +130,6 @@ std::string range_text(const SettingKey& key, std::string_view noun) {
     return fmt::format("{} from {:.0f} to {:.0f}", noun, key.least, key.most);
 }
 
-std::vector<std::string> split_list(std::string_view text) {
-    std::vector<std::string> names;
-    while (!text.empty()) {
-        const auto comma = std::min(text.find(','), text.size());
-        auto name = text.substr(0, comma);
-        text.remove_prefix(std::min(comma + 1, text.size()));
-        while (!name.empty() && name.front() == ' ') name.remove_prefix(1);
-        while (!name.empty() && name.back() == ' ') name.remove_suffix(1);
-        if (!name.empty()) names.emplace_back(name);
-    }
-    return names;
-}
-
-void check_names(const Origin& origin, const std::vector<std::string>& names) {
-    for (auto name = names.begin(); name != names.end(); ++name) {
-        if (std::find(names.begin(), name, *name) != name) {
-            refuse(fmt::format("{} names '{}' twice.", origin.text, *name));
-        }
-    }
-}
-
 bool equal_without_case(std::string_view a, std::string_view b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                       [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
@@ -171,9 +151,7 @@ void set_text(Settings& settings, const SettingKey& key, std::string_view text, 
         refuse_value(origin, fmt::format("one of {}", fmt::join(key.choices, ", ")), text);
     }
     if (const auto* member = std::get_if<std::vector<std::string> Settings::*>(&key.member)) {
-        auto names = split_list(text);
-        check_names(origin, names);
-        settings.*(*member) = std::move(names);
+        settings.*(*member) = split_properties(text);
         return;
     }
     const char* end = text.data() + text.size();
@@ -257,7 +235,7 @@ class FileReader {
             if (!element.IsScalar()) refuse(fmt::format("{} must be a list of names.", origin.text));
             names.push_back(element.Scalar());
         }
-        check_names(origin, names);
+        settings_.origins[std::string(key.path)] = origin.text;
         settings_.*(*list) = std::move(names);
     }
 
@@ -337,6 +315,7 @@ Settings load_settings(const SettingSources& sources) {
     if (settings.quarantine_file.empty()) {
         settings.quarantine_file = fmt::format("migration_quarantine_{}.ndjson", settings.collection);
     }
+    require_sound_media(settings);
     return settings;
 }
 

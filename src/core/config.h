@@ -32,7 +32,7 @@ struct Settings {
     std::string label = "MediaContent";
     std::string id_property = "id";
     std::string embedding_property = "embedding";
-    std::vector<std::string> properties = {"title", "genre", "year"};
+    std::vector<std::string> properties = {"title", "genre", "year"};  ///< each for parse_property()
     std::string collection = "media_embeddings";
     std::string metric = "COSINE";  ///< COSINE, IP or L2
     std::int64_t dimension = 0;     ///< 0 = the most frequent one
@@ -94,6 +94,7 @@ struct SettingSources {
     std::string default_file = std::string(kDefaultConfigFile);
 };
 
+/// What settings alone can tell to be impossible (core/media_settings.h) is an error of every program.
 /// Throws Error(System::config, usage) that names the flag, variable, or file, line and key, and what was
 /// expected; of an unknown key the nearest known one. Values of secrets are never repeated.
 Settings load_settings(const SettingSources& sources);

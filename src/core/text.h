@@ -33,4 +33,7 @@ std::optional<std::string> nearest(std::string_view word, std::span<const std::s
 /// Number of insertions, deletions, replacements and swaps of neighbours between two words.
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
+/// RFC 4648, with padding.
+std::string base64(std::string_view bytes);
+
 }  // namespace crossover

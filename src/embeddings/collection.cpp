@@ -48,6 +48,9 @@ milvus::IdKind to_milvus(sync::IdKind kind) {
 // A description stays as it was created; the mark may change.
 constexpr std::string_view kDescribes = "Embeddings of ";
 constexpr std::string_view kDescribesFor = ", kept equal to Neo4j by Crossover";
+/// How a collection of ours says that its texts have the forms of neo4j/value_text.h. Those of before had
+/// others, for all but strings, integers and booleans.
+constexpr std::string_view kPresentTexts = " (text forms 2)";
 constexpr const char* kLabelKey = "crossover.label";
 constexpr const char* kDatabaseKey = "crossover.database";
 constexpr const char* kSourceKey = "crossover.source";
@@ -63,7 +66,8 @@ std::optional<sync::SourceMark> owner_of(const milvus::CollectionInfo& info) {
     if (auto id = value(kSourceKey); !id.empty()) {
         return sync::SourceMark{value(kLabelKey), value(kDatabaseKey), std::move(id)};
     }
-    const std::string_view text = info.spec.description;
+    std::string_view text = info.spec.description;
+    if (text.ends_with(kPresentTexts)) text.remove_suffix(kPresentTexts.size());
     if (text.size() <= kDescribes.size() + kDescribesFor.size() || !text.starts_with(kDescribes) ||
         !text.ends_with(kDescribesFor)) {
         return std::nullopt;
@@ -97,9 +101,9 @@ milvus::CollectionSpec make_spec(const std::string& name, const sync::MediaMappi
     spec.name = name;
     spec.id_kind = to_milvus(mapping.id_kind);
     spec.dimension = mapping.dimension;
-    spec.description = fmt::format("{}{}{}", kDescribes, mapping.label, kDescribesFor);
+    spec.description = fmt::format("{}{}{}{}", kDescribes, mapping.label, kDescribesFor, kPresentTexts);
     for (const auto& property : mapping.properties) {
-        spec.properties.push_back({property.name, to_milvus(property.type), nullable, sync::kMaxTextBytes});
+        spec.properties.push_back({property.field, to_milvus(property.type), nullable, sync::kMaxTextBytes});
     }
     return spec;
 }
@@ -176,26 +180,42 @@ class ColumnLoan {
     milvus::ColumnBatch& borrower_;
 };
 
+std::optional<milvus::CollectionInfo> describe_behind(milvus::Client& client, const std::string& alias,
+                                                      Deadline deadline) {
+    const auto behind = client.describe_alias(alias, deadline);
+    if (!behind) return std::nullopt;
+    return client.describe_collection(*behind, deadline);
+}
+
+bool adopt_types(const milvus::CollectionInfo& found, sync::MediaMapping& mapping) {
+    std::size_t known = 0;
+    for (auto& property : mapping.properties) {
+        for (const auto& field : found.spec.properties) {
+            if (field.name != property.field) continue;
+            ++known;
+            if (property.type_source == sync::TypeSource::setting) continue;
+            property.type = from_milvus(field.type);
+            property.type_source = sync::TypeSource::collection;
+        }
+    }
+    return known == mapping.properties.size();
+}
+
 }  // namespace
+
+void adopt_types(milvus::Client& client, const std::string& alias, sync::MediaMapping& mapping,
+                 Deadline deadline) {
+    if (const auto found = describe_behind(client, alias, deadline)) adopt_types(*found, mapping);
+}
 
 bool adopt_mapping(milvus::Client& client, const std::string& alias, sync::MediaMapping& mapping,
                    Deadline deadline) {
-    const auto behind = client.describe_alias(alias, deadline);
-    if (!behind) return false;
-    const auto found = client.describe_collection(*behind, deadline);
+    const auto found = describe_behind(client, alias, deadline);
     if (!found) return false;
     mapping.id_kind =
         found->spec.id_kind == milvus::IdKind::string ? sync::IdKind::string : sync::IdKind::integer;
     if (mapping.dimension == 0) mapping.dimension = static_cast<std::uint32_t>(found->spec.dimension);
-    std::size_t adopted = 0;
-    for (auto& property : mapping.properties) {
-        for (const auto& field : found->spec.properties) {
-            if (field.name != property.name) continue;
-            property.type = from_milvus(field.type);
-            ++adopted;
-        }
-    }
-    return adopted == mapping.properties.size();
+    return adopt_types(*found, mapping);
 }
 
 void require_ours(const std::string& address, const milvus::CollectionInfo& collection,
@@ -243,7 +263,23 @@ std::optional<Collection> Collection::open(milvus::Client& client, const std::st
     Collection collection(client, mapping, milvus::CollectionRef(*behind));
     collection.id_ = info->id;
     collection.nullable_ = nullable;
+    const auto& description = info->spec.description;
+    collection.former_texts_ = description.find(kDescribesFor) != std::string::npos &&
+                               description.find(kPresentTexts) == std::string::npos;
     return collection;
+}
+
+std::string Collection::first_name(const std::string& alias) {
+    return alias + "_v1";
+}
+
+void Collection::require_possible(milvus::Client& client, const std::string& alias,
+                                  const sync::MediaMapping& mapping, Deadline deadline) {
+    if (open(client, alias, mapping, deadline)) return;
+    const auto name = first_name(alias);
+    if (const auto leftover = client.describe_collection(name, deadline)) {
+        require_same_shape(client.address(), *leftover, make_spec(name, mapping, false));
+    }
 }
 
 Collection Collection::open_or_create(milvus::Client& client, const std::string& alias,
@@ -254,7 +290,7 @@ Collection Collection::open_or_create(milvus::Client& client, const std::string&
         return *std::move(found);
     }
 
-    const std::string name = alias + "_v1";
+    const std::string name = first_name(alias);
     const bool nullable = milvus::server_supports_nullable(client.version(deadline));
     const auto spec = make_spec(name, mapping, nullable);
     // A killed run may have made the collection and not yet the alias.
@@ -309,7 +345,7 @@ void Collection::upsert(sync::ItemBatch& batch, Deadline deadline) {
     rows->dimension = batch.dimension;
     for (std::size_t i = 0; i < batch.properties.size(); ++i) {
         milvus::Column column;
-        column.name = mapping_.properties[i].name;
+        column.name = mapping_.properties[i].field;
         if (nullable_) column.valid = batch.properties[i].present;
         rows->properties.push_back(std::move(column));
     }

@@ -41,6 +41,9 @@ class Collection : public sync::VectorStore, public sync::TargetScanner {
     /// mark is marked, unless its description names another label. Throws `conflict` where it is another's
     /// and is not to be adopted, naming both. Returns whether it was taken from another.
     bool claim(const Claimant& claimant, Deadline deadline);
+    /// Throws `conflict` where open_or_create() would; creates nothing.
+    static void require_possible(milvus::Client& client, const std::string& alias,
+                                 const sync::MediaMapping& mapping, Deadline deadline);
 
     const std::string& name() const { return ref_.name; }  ///< physical
     const milvus::CollectionRef& ref() const { return ref_; }
@@ -49,6 +52,8 @@ class Collection : public sync::VectorStore, public sync::TargetScanner {
     /// False where Milvus would not keep the mark of whose it is: its user may not alter collections.
     bool marked() const { return marked_; }
     bool adopted() const { return adopted_; }    ///< by this call, from another source
+    /// Made by an earlier version: texts that were no strings, integers or booleans have other forms there.
+    bool has_former_texts() const { return former_texts_; }
     bool nullable() const { return nullable_; }  ///< missing properties are null rather than the type's zero
 
     void upsert(sync::ItemBatch& batch, Deadline deadline) override;
@@ -68,6 +73,7 @@ class Collection : public sync::VectorStore, public sync::TargetScanner {
     Collection(milvus::Client& client, const sync::MediaMapping& mapping, milvus::CollectionRef ref)
         : client_(&client), mapping_(mapping), ref_(std::move(ref)) {}
 
+    static std::string first_name(const std::string& alias);
     std::int64_t upsert_in_parts(const milvus::ColumnBatch& rows, Deadline deadline);
 
     milvus::Client* client_;
@@ -78,7 +84,13 @@ class Collection : public sync::VectorStore, public sync::TargetScanner {
     bool created_ = false;
     bool adopted_ = false;
     bool nullable_ = false;
+    bool former_texts_ = false;
 };
+
+/// Gives carried properties the types that they have in the collection behind `alias`, where there is one;
+/// not those whose type a setting gives.
+void adopt_types(milvus::Client& client, const std::string& alias, sync::MediaMapping& mapping,
+                 Deadline deadline);
 
 /// Completes a mapping with what the collection behind `alias` was created with: id kind, types of the
 /// carried properties, and the dimension where it is 0. False where there is none, or it lacks a property

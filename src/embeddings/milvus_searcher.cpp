@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "milvus/expression.h"
 
@@ -55,14 +56,16 @@ std::string literal_of(const search::Scalar& value) {
 
 }  // namespace
 
-std::string to_expression(const search::Filter& filter) {
+std::string to_expression(const search::Filter& filter, const sync::MediaMapping& mapping) {
     std::vector<std::string> conditions;
     for (const auto& condition : filter) {
         std::vector<std::string> operands;
         for (const auto& operand : condition.operands) operands.push_back(literal_of(operand));
         const auto joined = fmt::format("{}", fmt::join(operands, ", "));
         const bool list = condition.comparison == search::Comparison::one_of;
-        conditions.push_back(fmt::format("{} {} {}", condition.property, operator_of(condition.comparison),
+        const auto* property = sync::find_property(mapping, condition.property);
+        const auto& field = property == nullptr ? condition.property : property->field;
+        conditions.push_back(fmt::format("{} {} {}", field, operator_of(condition.comparison),
                                          list ? "[" + joined + "]" : joined));
     }
     return fmt::format("{}", fmt::join(conditions, " and "));
@@ -70,20 +73,21 @@ std::string to_expression(const search::Filter& filter) {
 
 MilvusSearcher::MilvusSearcher(milvus::Client& client, const Collection& collection,
                                const sync::MediaMapping& mapping)
-    : client_(client), collection_(collection) {
-    for (const auto& property : mapping.properties) properties_.push_back(property.name);
+    : client_(client), collection_(collection), mapping_(mapping) {
+    for (const auto& property : mapping.properties) properties_.push_back(property.field);
 }
 
 std::vector<search::Neighbour> MilvusSearcher::nearest(const search::Query& query, Deadline deadline) {
     milvus::SearchOptions options;
     options.limit = query.k;
     options.ef = static_cast<int>(std::max(kLeastCandidates, 2 * query.k));
-    options.filter = to_expression(query.filter);
+    options.filter = to_expression(query.filter, mapping_);
     options.properties = properties_;
     auto hits = client_.search(collection_.ref(), query.vector, options, deadline);
     std::vector<search::Neighbour> neighbours;
     neighbours.reserve(hits.size());
     for (auto& hit : hits) {
+        if (!std::isfinite(hit.score)) continue;  // a row without a direction, from before such were refused
         search::Neighbour neighbour{std::move(hit.id), hit.score};
         neighbour.properties.reserve(hit.properties.size());
         for (auto& [name, value] : hit.properties) {

@@ -7,8 +7,9 @@
 
 namespace crossover::embeddings {
 
-/// The condition as a boolean expression of Milvus; empty for none. Texts are quoted.
-std::string to_expression(const search::Filter& filter);
+/// The condition as a boolean expression of Milvus, over the fields that the properties are there; empty for
+/// none. Texts are quoted.
+std::string to_expression(const search::Filter& filter, const sync::MediaMapping& mapping);
 
 /// The nearest items out of the collection's HNSW index. Bounded consistency: what was written in the last
 /// moments may be missing.
@@ -22,6 +23,7 @@ class MilvusSearcher : public search::Searcher {
   private:
     milvus::Client& client_;
     const Collection& collection_;
+    const sync::MediaMapping& mapping_;
     std::vector<std::string> properties_;
 };
 

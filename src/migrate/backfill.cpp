@@ -17,6 +17,7 @@
 #include "migrate/copy_pipeline.h"
 #include "migrate/fenced_version_check.h"
 #include "migrate/fixer.h"
+#include "migrate/former_texts.h"
 #include "migrate/job.h"
 #include "migrate/quarantine_claim.h"
 #include "neo4j/inventory.h"
@@ -93,7 +94,10 @@ class Backfill {
         say("looking at the data");
         mapping_ = known != nullptr ? *known : options_.mapping;
         mapping_.collection = options_.mapping.collection;
-        if (known == nullptr) neo4j::infer_mapping(driver_, options_.database, mapping_);
+        if (known == nullptr) {
+            adopt_types();
+            neo4j::infer_mapping(driver_, options_.database, mapping_);
+        }
         const auto support = neo4j::inspect_id_support(driver_, options_.database, mapping_);
         if (!support.ordered) {
             result_.notes.push_back(
@@ -110,6 +114,20 @@ class Backfill {
                                     "going on would empty {}. If that is meant, drop the collection instead.",
                                     mapping_.label, options_.source_address, mapping_.embedding_property,
                                     mapping_.collection));
+        }
+    }
+
+    /// A collection that is there decides the types. A dry run does without Milvus where it must.
+    void adopt_types() {
+        const auto adopt = [&] {
+            embeddings::adopt_types(client_, mapping_.collection, mapping_, Deadline::after(10s));
+        };
+        if (!options_.dry_run) return patiently(adopt);
+        try {
+            adopt();
+        } catch (const Error& error) {
+            result_.notes.push_back(fmt::format(
+                "Milvus was not asked for the types of a collection that may be there: {}", error.what()));
         }
     }
 
@@ -153,6 +171,7 @@ class Backfill {
             {neo4j::source_mark(driver_, options_.database, mapping_), options_.adopt_collection},
             Deadline::after(60s)));
         result_.collection = collection_->name();
+        require_present_texts(*collection_, driver_, options_.database, mapping_);
         if (!collection_->marked()) {
             result_.notes.push_back(fmt::format(
                 "Milvus's user may not alter {}, so that it bears no mark of whose it is: nothing "

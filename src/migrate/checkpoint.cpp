@@ -41,7 +41,8 @@ Enum from_text(const std::string& text, std::initializer_list<Enum> values) {
 Json to_json(const sync::MediaMapping& mapping) {
     Json properties = Json::array();
     for (const auto& property : mapping.properties) {
-        properties.push_back({{"name", property.name}, {"type", to_string(property.type)}});
+        properties.push_back(
+            {{"name", property.name}, {"type", to_string(property.type)}, {"field", property.field}});
     }
     return {{"label", mapping.label},
             {"id_property", mapping.id_property},
@@ -61,10 +62,12 @@ sync::MediaMapping mapping_from_json(const Json& json) {
     json.at("embedding_property").get_to(mapping.embedding_property);
     json.at("version_property").get_to(mapping.version_property);
     for (const Json& property : json.at("properties")) {
-        mapping.properties.push_back(
-            {property.at("name").get<std::string>(),
-             from_text(property.at("type").get<std::string>(), {PropertyType::boolean, PropertyType::int64,
-                                                                PropertyType::float64, PropertyType::text})});
+        auto& carried = mapping.properties.emplace_back();
+        property.at("name").get_to(carried.name);
+        carried.field = property.value("field", carried.name);  // a checkpoint of an earlier version has none
+        carried.type = from_text(
+            property.at("type").get<std::string>(),
+            {PropertyType::boolean, PropertyType::int64, PropertyType::float64, PropertyType::text});
     }
     mapping.id_kind = from_text(json.at("id_kind").get<std::string>(), {IdKind::string, IdKind::integer});
     json.at("dimension").get_to(mapping.dimension);

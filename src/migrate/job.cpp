@@ -24,6 +24,7 @@ std::string hash_of(const Job& job) {
                          {"metric", sync::to_string(mapping.metric)}};
     for (const auto& property : mapping.properties) {
         parts["properties"].push_back({property.name, sync::to_string(property.type)});
+        if (property.field != property.name) parts["fields"][property.name] = property.field;
     }
     const std::string text = parts.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
@@ -43,12 +44,15 @@ neo4j::LeaseName lease_name(const std::string& collection) {
 }
 
 bool completes(const sync::MediaMapping& completed, const sync::MediaMapping& asked) {
-    const auto same_name = [](const auto& a, const auto& b) { return a.name == b.name; };
+    const auto fits = [](const auto& a, const auto& b) {
+        return a.name == b.name && a.field == b.field &&
+               (b.type_source != sync::TypeSource::setting || a.type == b.type);
+    };
     return completed.label == asked.label && completed.id_property == asked.id_property &&
            completed.embedding_property == asked.embedding_property &&
            completed.version_property == asked.version_property && completed.metric == asked.metric &&
            (asked.dimension == 0 || completed.dimension == asked.dimension) &&
-           std::ranges::equal(completed.properties, asked.properties, same_name);
+           std::ranges::equal(completed.properties, asked.properties, fits);
 }
 
 }  // namespace crossover::migrate

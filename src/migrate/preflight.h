@@ -67,6 +67,8 @@ struct Inventory {
     bool items_exact = true;        ///< else by the sample's share of the label's nodes, which are counted
     std::int64_t missing = 0;       ///< nodes without one: skipped
     std::int64_t valid = 0;         ///< items that can be copied; where sampled, by the sample's share
+    /// Of each carried property, in the mapping's order: what its type was inferred from.
+    std::vector<neo4j::PropertyValues> values;
     /// Of the items that were read: length of the list → items; lists only.
     std::map<std::int64_t, std::int64_t> dimensions;
     /// Of the items that were read: those that will be quarantined, by the reason that a quarantine file
@@ -86,6 +88,13 @@ struct Inventory {
 Inventory take_inventory(bolt::Driver& driver, const std::string& database, sync::MediaMapping mapping,
                          bool full, const std::function<void(std::int64_t, std::int64_t)>& on_progress,
                          const std::stop_token& stop);
+
+// ---- target (preflight_target.cpp) ----
+
+/// Why a copy of this mapping, completed, could not begin: each with what to do. `target` is a null pointer
+/// where no Milvus is to be asked.
+std::vector<std::string> obstacles(bolt::Driver& source, milvus::Client* target, const std::string& database,
+                                   const sync::MediaMapping& mapping);
 
 // ---- capacity (preflight_capacity.cpp) ----
 

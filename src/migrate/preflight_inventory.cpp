@@ -154,7 +154,7 @@ Inventory take_inventory(bolt::Driver& driver, const std::string& database, sync
     Inventory inventory;
     auto session = neo4j::scan_session(driver, database);
     const auto sample = neo4j::draw_sample(session, mapping.label);
-    neo4j::infer_mapping(driver, database, mapping, sample);
+    inventory.values = neo4j::infer_mapping(driver, database, mapping, sample);
     inventory.mapping = mapping;
     inventory.ids = neo4j::inspect_id_support(driver, database, mapping);
     neo4j::MediaStore store(driver, database, mapping, inventory.ids.ordered);

@@ -26,11 +26,12 @@ bool same_bits(std::span<const float> left, std::span<const float> right) {
     return left.size() == right.size() && std::memcmp(left.data(), right.data(), left.size_bytes()) == 0;
 }
 
-/// Bits, so that a NaN equals itself and a zero of the other sign does not pass unseen.
+/// Bits, so that a zero of the other sign does not pass unseen; but any NaN equals any other, since Milvus
+/// writes one of its own when it flushes.
 template <class T>
 bool same_value(const T& left, const T& right) {
     if constexpr (std::is_same_v<T, double>) {
-        return std::memcmp(&left, &right, sizeof left) == 0;
+        return std::memcmp(&left, &right, sizeof left) == 0 || (std::isnan(left) && std::isnan(right));
     } else {
         return left == right;
     }
@@ -150,15 +151,16 @@ ItemSide describe_source(const sync::MediaMapping& mapping, const sync::ItemBatc
     return side;
 }
 
-ItemSide describe_target(const milvus::ColumnBatch& target, std::size_t row) {
+ItemSide describe_target(const sync::MediaMapping& mapping, const milvus::ColumnBatch& target,
+                         std::size_t row) {
     ItemSide side;
     side.present = true;
     side.version = target.versions[row];
     const auto vector = vector_of(target, row);
     side.vector.assign(vector.begin(), vector.end());
-    for (const auto& column : target.properties) {
-        if (auto value = show_property(column, row)) {
-            side.properties.emplace_back(column.name, std::move(*value));
+    for (std::size_t p = 0; p < target.properties.size(); ++p) {
+        if (auto value = show_property(target.properties[p], row)) {
+            side.properties.emplace_back(mapping.properties[p].name, std::move(*value));
         }
     }
     return side;

@@ -32,6 +32,7 @@ double l2_distance(std::span<const float> left, std::span<const float> right);
 
 /// One side of an id for a person, without its `state`.
 ItemSide describe_source(const sync::MediaMapping& mapping, const sync::ItemBatch& source, std::size_t row);
-ItemSide describe_target(const milvus::ColumnBatch& target, std::size_t row);
+ItemSide describe_target(const sync::MediaMapping& mapping, const milvus::ColumnBatch& target,
+                         std::size_t row);
 
 }  // namespace crossover::migrate

@@ -19,7 +19,7 @@ MilvusReader::MilvusReader(milvus::Client& client, milvus::CollectionRef collect
     : client_(&client), collection_(std::move(collection)), stop_(std::move(stop)) {
     all_fields_.vector = true;
     all_fields_.version = true;
-    for (const auto& property : mapping.properties) all_fields_.properties.push_back(property.name);
+    for (const auto& property : mapping.properties) all_fields_.properties.push_back(property.field);
 }
 
 milvus::ColumnBatch MilvusReader::in_mapping_order(milvus::ColumnBatch batch, Content content) const {

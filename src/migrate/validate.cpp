@@ -12,6 +12,7 @@
 #include "migrate/feeders.h"
 #include "migrate/fenced_version_check.h"
 #include "migrate/fixer.h"
+#include "migrate/former_texts.h"
 #include "migrate/job.h"
 #include "migrate/patience.h"
 #include "migrate/row_comparison.h"
@@ -106,7 +107,7 @@ void show_sides(sync::SourceStore& source, TargetReader& target, const sync::Med
     }
     const auto rows = target.by_ids(ids, Content::rows);
     auto& from_target = report.target_item.emplace();
-    if (!rows.empty()) from_target = describe_target(rows, 0);
+    if (!rows.empty()) from_target = describe_target(mapping, rows, 0);
     from_target.state = rows.empty() ? "absent" : "present";
 }
 
@@ -161,6 +162,7 @@ ValidateReport run_validate(bolt::Driver& source, milvus::Client& target, const 
                             std::stop_token stop) {
     sync::MediaMapping mapping = options.mapping;
     auto collection = open_collection(target, options.mapping.collection, mapping);
+    require_present_texts(collection, source, options.database, mapping);
     const std::optional<ItemId> single =
         options.id ? std::optional(parse_id(*options.id, mapping.id_kind)) : std::nullopt;
     const auto support = neo4j::inspect_id_support(source, options.database, mapping);

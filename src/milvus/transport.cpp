@@ -10,24 +10,11 @@
 #include <fstream>
 #include <iterator>
 
+#include "core/text.h"
 #include "milvus/endpoint.h"
 
 namespace crossover::milvus {
 namespace {
-
-std::string base64(std::string_view bytes) {
-    static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string out;
-    for (std::size_t i = 0; i < bytes.size(); i += 3) {
-        const std::size_t have = std::min<std::size_t>(3, bytes.size() - i);
-        std::uint32_t group = 0;
-        for (std::size_t k = 0; k < 3; ++k) {
-            group = group << 8 | (k < have ? static_cast<unsigned char>(bytes[i + k]) : 0U);
-        }
-        for (std::size_t k = 0; k < 4; ++k) out += k <= have ? kDigits[group >> (18 - 6 * k) & 63] : '=';
-    }
-    return out;
-}
 
 std::shared_ptr<grpc::ChannelCredentials> credentials(const ClientConfig& config, bool tls) {
     if (!tls) {

@@ -19,18 +19,6 @@ std::string count_of(const std::string& condition) {
     return fmt::format("count(CASE WHEN {} THEN 1 END)", condition);
 }
 
-struct TypeCounts {
-    std::int64_t all = 0, booleans = 0, integers = 0, floats = 0;
-};
-
-sync::PropertyType common_type(const TypeCounts& seen) {
-    if (seen.all == 0) return sync::PropertyType::text;
-    if (seen.booleans == seen.all) return sync::PropertyType::boolean;
-    if (seen.integers == seen.all) return sync::PropertyType::int64;
-    if (seen.integers + seen.floats == seen.all) return sync::PropertyType::float64;
-    return sync::PropertyType::text;
-}
-
 std::string constraint_statement(const sync::MediaMapping& mapping) {
     std::string name;
     for (const char c : mapping.label + "_" + mapping.id_property) {
@@ -122,13 +110,22 @@ IdSupport inspect_id_support(bolt::Driver& driver, const std::string& database,
     return support;
 }
 
-void infer_mapping(bolt::Driver& driver, const std::string& database, sync::MediaMapping& mapping) {
-    auto session = scan_session(driver, database);
-    infer_mapping(driver, database, mapping, draw_sample(session, mapping.label));
+sync::PropertyType PropertyValues::common_type() const {
+    if (all == 0) return sync::PropertyType::text;
+    if (booleans == all) return sync::PropertyType::boolean;
+    if (integers == all) return sync::PropertyType::int64;
+    if (integers + floats == all && great == 0) return sync::PropertyType::float64;
+    return sync::PropertyType::text;
 }
 
-void infer_mapping(bolt::Driver& driver, const std::string& database, sync::MediaMapping& mapping,
-                   const LabelSample& sample) {
+std::vector<PropertyValues> infer_mapping(bolt::Driver& driver, const std::string& database,
+                                          sync::MediaMapping& mapping) {
+    auto session = scan_session(driver, database);
+    return infer_mapping(driver, database, mapping, draw_sample(session, mapping.label));
+}
+
+std::vector<PropertyValues> infer_mapping(bolt::Driver& driver, const std::string& database,
+                                          sync::MediaMapping& mapping, const LabelSample& sample) {
     auto session = scan_session(driver, database);
     const auto items = sample_items(session, mapping, sample);
     const auto elements = MediaQueries::elements_parameter(items);
@@ -138,8 +135,11 @@ void infer_mapping(bolt::Driver& driver, const std::string& database, sync::Medi
     for (const auto& property : mapping.properties) {
         const auto value = "m." + quote_name(property.name);
         columns += fmt::format(
-            ", count({0}), {1}, {2}, {3}", value, count_of(value + " IS :: BOOLEAN NOT NULL"),
-            count_of(value + " IS :: INTEGER NOT NULL"), count_of(value + " IS :: FLOAT NOT NULL"));
+            ", count({0}), {1}, {2}, {3}, {4}, {5}", value, count_of(value + " IS :: BOOLEAN NOT NULL"),
+            count_of(value + " IS :: INTEGER NOT NULL"), count_of(value + " IS :: FLOAT NOT NULL"),
+            count_of(value + " IS :: STRING NOT NULL"),
+            count_of(fmt::format("{0} IS :: INTEGER NOT NULL AND ({0} > {1} OR {0} < -{1})", value,
+                                 sync::kMostExactInteger)));
     }
     auto result = session.run(fmt::format("MATCH (m:{}) WHERE elementId(m) IN $elements RETURN {}",
                                           quote_name(mapping.label), columns),
@@ -156,13 +156,24 @@ void infer_mapping(bolt::Driver& driver, const std::string& database, sync::Medi
     mapping.id_kind =
         integer_of(row.at(2)) > integer_of(row.at(1)) ? sync::IdKind::integer : sync::IdKind::string;
     std::size_t column = 3;
+    std::vector<PropertyValues> seen;
     for (auto& property : mapping.properties) {
-        property.type = common_type({integer_of(row.at(column)), integer_of(row.at(column + 1)),
-                                     integer_of(row.at(column + 2)), integer_of(row.at(column + 3))});
-        column += 4;
+        const auto next = [&] { return integer_of(row.at(column++)); };
+        PropertyValues& values = seen.emplace_back();
+        for (auto* count : {&values.all, &values.booleans, &values.integers, &values.floats, &values.strings,
+                            &values.great}) {
+            *count = next();
+        }
+        if (property.type_source == sync::TypeSource::values) property.type = values.common_type();
     }
-    if (mapping.dimension != 0) return;
-    mapping.dimension = most_frequent_dimension(session, mapping, elements);
+    if (mapping.dimension == 0) mapping.dimension = most_frequent_dimension(session, mapping, elements);
+    if (mapping.dimension > sync::kMaxDimension) {
+        throw Error(
+            System::neo4j, ErrorKind::conflict,
+            fmt::format("The embeddings of {} in database {} of {} have {} values; Milvus takes "
+                        "vectors of at most {}. Give the --dimension of those that are to be copied.",
+                        mapping.label, database, driver.uri().text, mapping.dimension, sync::kMaxDimension));
+    }
     if (mapping.dimension == 0) {
         throw Error(
             System::neo4j, ErrorKind::not_ready,
@@ -171,6 +182,7 @@ void infer_mapping(bolt::Driver& driver, const std::string& database, sync::Medi
                         mapping.label, mapping.embedding_property, database,
                         shown_address(driver.uri().text)));
     }
+    return seen;
 }
 
 }  // namespace crossover::neo4j

@@ -65,6 +65,28 @@ constexpr const char* kReleaseUnsettled =
 
 }  // namespace
 
+namespace {
+
+/// Runs what takes a lease; where this user or database may not write, says so and what to do.
+template <class Action>
+auto with_right_to_write(const std::string& database, Action action) {
+    try {
+        return action();
+    } catch (const Error& error) {
+        const auto& code = error.native_code();
+        if (code.find("Forbidden") == std::string::npos && code.find("AccessMode") == std::string::npos)
+            throw;
+        throw Error(
+            System::neo4j, ErrorKind::not_ready,
+            fmt::format("This user may not write to database {}: the copy keeps its lease there, in a "
+                        "node labelled CrossoverLease with a constraint on its name. Grant the rights "
+                        "to write and to create constraints, or make the database writable. ({})",
+                        database, error.what()));
+    }
+}
+
+}  // namespace
+
 struct Lease::State {
     State(bolt::Driver& driver_in, std::string database_in, const LeaseName& name_in,
           std::chrono::milliseconds longest_write_in)
@@ -163,13 +185,11 @@ std::unique_ptr<Lease> Lease::acquire(bolt::Driver& driver, const std::string& d
                                       const std::function<void(const std::string&)>& on_wait,
                                       const std::stop_token& stop) {
     auto state = std::make_unique<State>(driver, database, name, longest_write);
-    {
-        auto session = driver.session(state->session_config());
-        session.run(kConstraint).consume();
-    }
+    with_right_to_write(database,
+                        [&] { driver.session(state->session_config()).run(kConstraint).consume(); });
     std::string dead;
     std::optional<std::int64_t> first_expiry;
-    while (const auto holder = state->try_take(dead)) {
+    while (const auto holder = with_right_to_write(database, [&] { return state->try_take(dead); })) {
         const std::string who = fmt::format("process {} on {}", holder->process.pid, holder->host);
         if (is_seen_dead(holder->process)) {
             dead = holder->owner;
@@ -204,6 +224,18 @@ std::unique_ptr<Lease> Lease::acquire(bolt::Driver& driver, const std::string& d
         }
     });
     return std::unique_ptr<Lease>(new Lease(std::move(state)));
+}
+
+void Lease::require_right_to_take(bolt::Driver& driver, const std::string& database) {
+    const State state(driver, database, unique_name(), {});
+    with_right_to_write(database, [&] {
+        for (const auto* statement : {kConstraint, "CREATE (:CrossoverLease {name: $name})"}) {
+            auto session = driver.session(state.session_config());
+            auto transaction = session.begin();
+            transaction.run(statement, {{"name", state.name}}).consume();
+            transaction.rollback();
+        }
+    });
 }
 
 Lease::Lease(std::unique_ptr<State> state) : state_(std::move(state)) {}

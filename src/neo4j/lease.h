@@ -40,6 +40,9 @@ class Lease {
                                           const LeaseName& name, std::chrono::milliseconds longest_write,
                                           const std::function<void(const std::string&)>& on_wait,
                                           const std::stop_token& stop);
+    /// Throws `not_ready` where this user, or the database, does not let a lease be taken. What is tried is
+    /// rolled back.
+    static void require_right_to_take(bolt::Driver& driver, const std::string& database);
     /// Gives it up, as far as Neo4j can be reached, together with what may still be on its way.
     ~Lease();
     Lease(const Lease&) = delete;

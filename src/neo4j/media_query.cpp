@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "neo4j/cypher.h"
 #include "neo4j/row_decoder.h"
+#include "neo4j/value_text.h"
 
 namespace crossover::neo4j {
 
@@ -16,7 +17,7 @@ MediaQueries::MediaQueries(const sync::MediaMapping& mapping)
       embedding_("m." + quote_name(mapping.embedding_property)),
       version_("m." + quote_name(mapping.version_property)),
       dimension_(mapping.dimension) {
-    for (const auto& property : mapping.properties) properties_.push_back("m." + quote_name(property.name));
+    for (const auto& property : mapping.properties) properties_.push_back(text_column("m", property));
     const bool is_string = mapping.id_kind == sync::IdKind::string;
     // A comparison with a number finds floats as well, and equality takes 1 and 1.0 for the same.
     id_is_of_kind_ = fmt::format("{} IS :: {} NOT NULL", id_, is_string ? "STRING" : "INTEGER");

@@ -9,6 +9,7 @@
 #include "core/unique_name.h"
 #include "neo4j/cypher.h"
 #include "neo4j/read_session.h"
+#include "neo4j/value_text.h"
 
 namespace crossover::neo4j {
 
@@ -65,7 +66,7 @@ std::string erase_statement(const sync::MediaMapping& mapping, Capture capture) 
 std::string read_statement(const sync::MediaMapping& mapping) {
     std::vector<std::string> columns = {"m." + quote_name(mapping.version_property),
                                         "m." + quote_name(mapping.embedding_property)};
-    for (const auto& property : mapping.properties) columns.push_back("m." + quote_name(property.name));
+    for (const auto& property : mapping.properties) columns.push_back(text_column("m", property));
     return fmt::format("MATCH (m:{} {{{}: $id}}) RETURN {} LIMIT 1", quote_name(mapping.label),
                        quote_name(mapping.id_property), fmt::join(columns, ", "));
 }

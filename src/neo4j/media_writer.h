@@ -18,8 +18,8 @@ struct MediaItem {
     ItemId id;
     /// The numbers as they stand in Neo4j. Of put(): empty leaves the stored ones alone.
     std::optional<std::vector<double>> embedding;
-    /// One for each property of the mapping, in its order: a string, integer, float, boolean; or null, which
-    /// of put() removes it. read() may meet others, which clients of Neo4j have left.
+    /// One for each property of the mapping, in its order; null of put() removes it. Of a text property
+    /// read() may bring times in a named zone as their text.
     std::vector<bolt::Value> properties;
     std::int64_t version = 0;  ///< not read by put()
 };

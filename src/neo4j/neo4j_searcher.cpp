@@ -4,11 +4,13 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/error.h"
 #include "neo4j/cypher.h"
 #include "neo4j/read_session.h"
 #include "neo4j/scalar.h"
+#include "neo4j/value_text.h"
 
 namespace crossover::neo4j {
 
@@ -47,11 +49,14 @@ std::string_view operator_of(search::Comparison comparison) {
 }
 
 /// "m.`year` >= $f0 AND …"; its parameters are f0, f1, …
-std::string condition_of(const search::Filter& filter) {
+std::string condition_of(const search::Filter& filter, const sync::MediaMapping& mapping) {
     std::vector<std::string> conditions;
     for (std::size_t i = 0; i < filter.size(); ++i) {
-        conditions.push_back(fmt::format("m.{} {} $f{}", quote_name(filter[i].property),
-                                         operator_of(filter[i].comparison), i));
+        const auto* property = sync::find_property(mapping, filter[i].property);
+        const bool text = property != nullptr && property->type == sync::PropertyType::text;
+        conditions.push_back(fmt::format(
+            "{} {} $f{}", text ? text_expression("m", *property) : "m." + quote_name(filter[i].property),
+            operator_of(filter[i].comparison), i));
     }
     return fmt::format("{}", fmt::join(conditions, " AND "));
 }
@@ -136,7 +141,7 @@ double to_score(double nearness, sync::Metric metric) {
 
 std::string returned(const sync::MediaMapping& mapping) {
     std::string columns = "m." + quote_name(mapping.id_property) + ", score";
-    for (const auto& property : mapping.properties) columns += ", m." + quote_name(property.name);
+    for (const auto& property : mapping.properties) columns += ", " + text_column("m", property);
     return columns;
 }
 
@@ -165,7 +170,7 @@ std::vector<search::Neighbour> Neo4jSearcher::nearest(const search::Query& query
 std::vector<search::Neighbour> Neo4jSearcher::nearest_by_index(const std::string& index,
                                                                const search::Query& query,
                                                                Deadline deadline) {
-    const auto condition = condition_of(query.filter);
+    const auto condition = condition_of(query.filter, mapping_);
     const std::size_t candidates =
         query.filter.empty() ? query.k : std::min(kMostCandidates, 10 * query.k + 100);
     return run(fmt::format(
@@ -179,7 +184,7 @@ std::vector<search::Neighbour> Neo4jSearcher::nearest_by_index(const std::string
 /// One bad embedding fails a statement that compares it, and looking at each one first doubles the time. So
 /// labels are taken for sound until one is found not to be.
 std::vector<search::Neighbour> Neo4jSearcher::nearest_of_all(const search::Query& query, Deadline deadline) {
-    const auto condition = condition_of(query.filter);
+    const auto condition = condition_of(query.filter, mapping_);
     const auto match =
         fmt::format("MATCH (m:{}) WHERE {}{}", quote_name(mapping_.label),
                     condition.empty() ? "" : condition + " AND ", embedding_of(mapping_) + " IS NOT NULL");
@@ -219,11 +224,9 @@ Neo4jSearcher::Found Neo4jSearcher::run(const std::string& text, const search::Q
         if (with_soundness) found.all_sound = found.all_sound && *--end == bolt::Value(true);
         auto id = to_item_id(row->at(0));
         if (!id) continue;  // of the other kind: no row of Milvus either
-        search::Neighbour neighbour{*std::move(id), to_score(number_of(row->at(1)), mapping_.metric)};
-        for (auto value = row->begin() + 2; value != end; ++value) {
-            neighbour.properties.push_back(to_scalar(*value));
-        }
-        found.neighbours.push_back(std::move(neighbour));
+        const auto score = to_score(number_of(row->at(1)), mapping_.metric);
+        if (!std::isfinite(score)) continue;
+        found.neighbours.push_back({*std::move(id), score, to_scalars({row->begin() + 2, end}, mapping_)});
     }
     return found;
 }

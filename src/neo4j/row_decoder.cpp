@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <limits>
+#include <span>
 
 #include "neo4j/value_text.h"
+#include "sync/direction.h"
 
 namespace crossover::neo4j {
 
@@ -55,7 +57,8 @@ bool take_typed(const bolt::Value& value, PropertyType type, sync::PropertyColum
             return false;
         case PropertyType::float64:
             if (const auto* number = value.get_if<double>()) return append(column, *number, true), true;
-            if (const auto* number = value.get_if<std::int64_t>()) {
+            if (const auto* number = value.get_if<std::int64_t>();
+                number != nullptr && sync::fits_float64(*number)) {
                 return append(column, static_cast<double>(*number), true), true;
             }
             return false;
@@ -141,8 +144,10 @@ RowDecoder::Row RowDecoder::decode(bolt::Decoder& fields, std::int64_t version,
         refuse(*reason, *reason == RejectionReason::wrong_dimension
                             ? fmt::format("{} values, expected {}", list.dimension, mapping_.dimension)
                             : std::string());
-    } else if (list.all_zero && mapping_.metric == sync::Metric::cosine) {
-        refuse(RejectionReason::zero_vector, "");
+    } else if (mapping_.metric == sync::Metric::cosine &&
+               !sync::has_direction(std::span(batch.vectors).last(mapping_.dimension))) {
+        refuse(RejectionReason::zero_vector,
+               list.all_zero ? "" : "its length is too small or too great for a float32");
     }
 
     const std::size_t rows_before = batch.rows();

@@ -8,6 +8,7 @@
 #include "neo4j/media_query.h"
 #include "neo4j/read_session.h"
 #include "neo4j/scalar.h"
+#include "neo4j/value_text.h"
 
 namespace crossover::neo4j {
 
@@ -32,7 +33,7 @@ ViewingGraph::ViewingGraph(bolt::Driver& driver, std::string database, const syn
       id_(quote_name(mapping.id_property)),
       columns_([&] {
           std::string columns = "c." + id_;
-          for (const auto& property : mapping.properties) columns += ", c." + quote_name(property.name);
+          for (const auto& property : mapping.properties) columns += ", " + text_column("c", property);
           return columns;
       }()) {}
 
@@ -145,9 +146,7 @@ std::vector<GraphCandidate> ViewingGraph::run(const std::string& text, bolt::Par
         candidate.strength = number_of(row->at(0));
         candidate.count = integer_of(row->at(1));
         candidate.through = text_of(row->at(2));
-        for (auto value = row->begin() + 4; value != row->end(); ++value) {
-            candidate.properties.push_back(to_scalar(*value));
-        }
+        candidate.properties = to_scalars({row->begin() + 4, row->end()}, mapping_);
         found.push_back(std::move(candidate));
     }
     if (!found.empty() && found.front().strength > 0) {

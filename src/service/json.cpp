@@ -10,7 +10,10 @@
 #include <nlohmann/json.hpp>
 
 #include "core/text.h"
+#include "neo4j/scalar.h"
+#include "neo4j/value_text.h"
 #include "simdjson.h"
+#include "sync/direction.h"
 
 namespace crossover::service {
 namespace {
@@ -52,6 +55,37 @@ bool is_integer(element value) {
     return value.is_int64() || value.is_uint64();
 }
 
+/// Neo4j has lists of values of one kind, none of them null or a list.
+bool is_storable_list(simdjson::dom::array values) {
+    std::optional<simdjson::dom::element_type> kind;
+    for (const element value : values) {
+        const auto type = value.type();
+        if (type != simdjson::dom::element_type::STRING && type != simdjson::dom::element_type::BOOL &&
+            type != simdjson::dom::element_type::INT64 && type != simdjson::dom::element_type::DOUBLE) {
+            return false;
+        }
+        if (kind && *kind != type) return false;
+        kind = type;
+    }
+    return true;
+}
+
+/// What Neo4j is to hold for a value of any type: the value where it can, else its JSON text.
+bolt::Value to_stored(element value) {
+    if (value.is_null()) return {};
+    if (value.is_string()) return std::string(std::string_view(value));
+    if (value.is_bool()) return bool(value);
+    if (value.is_int64()) return std::int64_t(value);
+    if (value.is_double()) return double(value);
+    simdjson::dom::array values;
+    if (!value.get(values) && is_storable_list(values)) {
+        bolt::List list;
+        for (const element one : values) list.push_back(to_stored(one));
+        return list;
+    }
+    return simdjson::minify(value);
+}
+
 std::string_view type_text(sync::PropertyType type) {
     switch (type) {
         case sync::PropertyType::boolean:
@@ -59,9 +93,9 @@ std::string_view type_text(sync::PropertyType type) {
         case sync::PropertyType::int64:
             return "an integer";
         case sync::PropertyType::float64:
-            return "a number";
+            return "a number that a double holds exactly";
         case sync::PropertyType::text:
-            return "a string";
+            return "a value";
     }
     return "a value";
 }
@@ -76,10 +110,12 @@ std::optional<search::Scalar> to_scalar(element value, sync::PropertyType type) 
             if (value.is_int64()) return std::int64_t(value);
             break;
         case sync::PropertyType::float64:
-            if (value.is_number()) return double(value);
+            if (value.is_double() || (value.is_int64() && sync::fits_float64(std::int64_t(value)))) {
+                return double(value);
+            }
             break;
         case sync::PropertyType::text:
-            if (value.is_string()) return std::string(std::string_view(value));
+            if (!value.is_null()) return neo4j::to_text(to_stored(value));
             break;
     }
     return std::nullopt;
@@ -96,6 +132,14 @@ search::Scalar require_scalar(element value, const sync::CarriedProperty& proper
     return *std::move(scalar);
 }
 
+/// Of a text property Neo4j gets the value itself, of which Milvus carries the text.
+bolt::Value read_property(element value, const sync::CarriedProperty& property) {
+    if (value.is_null()) return {};
+    auto scalar = require_scalar(value, property);
+    if (property.type == sync::PropertyType::text) return to_stored(value);
+    return neo4j::to_value(scalar);
+}
+
 std::vector<double> read_vector(element value, std::string_view name, const sync::MediaMapping& mapping) {
     simdjson::dom::array values;
     if (value.get(values)) refuse(fmt::format("{} must be an array of {} numbers.", name, mapping.dimension));
@@ -105,27 +149,23 @@ std::vector<double> read_vector(element value, std::string_view name, const sync
     }
     std::vector<double> numbers;
     numbers.reserve(values.size());
-    bool zero = true;
+    std::vector<float> stored;
+    stored.reserve(values.size());
     for (const element component : values) {
         if (!component.is_number()) refuse(fmt::format("{}[{}] is no number.", name, numbers.size()));
         const auto number = double(component);
-        const auto stored = static_cast<float>(number);
-        if (!std::isfinite(stored))
+        stored.push_back(static_cast<float>(number));
+        if (!std::isfinite(stored.back()))
             refuse(fmt::format("{}[{}] does not fit a float32.", name, numbers.size()));
-        zero = zero && stored == 0;
         numbers.push_back(number);
     }
-    if (zero && mapping.metric == sync::Metric::cosine) {
-        refuse(fmt::format("{} is zero in every value: it has no direction, which the COSINE metric needs.",
-                           name));
+    if (mapping.metric == sync::Metric::cosine && !sync::has_direction(stored)) {
+        refuse(
+            fmt::format("{} has no direction, which the COSINE metric needs: it is zero in every value, or "
+                        "its length is too small or too great for a float32.",
+                        name));
     }
     return numbers;
-}
-
-const sync::CarriedProperty* find_property(const sync::MediaMapping& mapping, std::string_view name) {
-    const auto found = std::find_if(mapping.properties.begin(), mapping.properties.end(),
-                                    [&](const auto& property) { return property.name == name; });
-    return found == mapping.properties.end() ? nullptr : &*found;
 }
 
 [[noreturn]] void refuse_unknown(std::string_view what, std::string_view name,
@@ -267,14 +307,6 @@ json to_json_value(const ItemId& id) {
     return std::visit([](const auto& value) { return json(value); }, id);
 }
 
-json to_json_value(const bolt::Value& value) {
-    if (const auto* held = value.get_if<std::string>()) return *held;
-    if (const auto* held = value.get_if<std::int64_t>()) return *held;
-    if (const auto* held = value.get_if<double>()) return *held;
-    if (const auto* held = value.get_if<bool>()) return *held;
-    return nullptr;
-}
-
 std::string dump(const json& value) {
     // What another client has put into Neo4j need not be UTF-8 that JSON allows.
     return value.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -305,10 +337,7 @@ neo4j::MediaItem read_item(const ItemId& id, std::string_view body, const sync::
                 item.embedding = read_vector(value, name, mapping);
             } else if (const auto* property = find_property(mapping, name)) {
                 auto& held = item.properties[static_cast<std::size_t>(property - mapping.properties.data())];
-                held = value.is_null()
-                           ? bolt::Value()
-                           : std::visit([](auto&& scalar) { return bolt::Value(std::move(scalar)); },
-                                        require_scalar(value, *property));
+                held = read_property(value, *property);
             } else if (name == "id") {
                 if (!equals(value, id)) refuse("The body's id is not that of the path.");
             } else {
@@ -436,11 +465,9 @@ std::size_t read_k(std::string_view text) {
 }
 
 std::string to_json(const neo4j::MediaItem& item, const sync::MediaMapping& mapping) {
-    json object = {{"id", to_json_value(item.id)}, {"embedding_version", item.version}};
-    for (std::size_t i = 0; i < mapping.properties.size(); ++i) {
-        if (!item.properties[i].is_null())
-            object[mapping.properties[i].name] = to_json_value(item.properties[i]);
-    }
+    json object = to_object(neo4j::to_scalars(item.properties, mapping), mapping);
+    object["id"] = to_json_value(item.id);
+    object["embedding_version"] = item.version;
     if (item.embedding) object["embedding"] = *item.embedding;
     return dump(object);
 }

@@ -1,22 +1,37 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace crossover::sync {
 
-/// The type a carried property has in Milvus, inferred from all its values in Neo4j:
-/// integers and floats together become `float64`, any other mixture `text`.
+/// The type a carried property has in Milvus. Where neither a setting nor the collection decides, that into
+/// which all values fit exactly: integers beside floats are `float64` as long as a double holds each of them;
+/// any other mixture, and what no value speaks for, is `text`.
 enum class PropertyType { boolean, int64, float64, text };
 
+/// Milvus's limit for vectors of floats.
+inline constexpr std::uint32_t kMaxDimension = 32768;
 /// Longest carried text in bytes: Milvus's limit for VARCHAR.
 inline constexpr std::size_t kMaxTextBytes = 65535;
 
+/// Up to here, either side of zero, a double holds every integer.
+inline constexpr std::int64_t kMostExactInteger = std::int64_t{1} << 53;
+constexpr bool fits_float64(std::int64_t number) {
+    return number >= -kMostExactInteger && number <= kMostExactInteger;
+}
+
+/// What decided a type, the strongest last.
+enum class TypeSource { values, collection, setting };
+
 struct CarriedProperty {
-    std::string name;
+    std::string name;  ///< in Neo4j, and in the API
     PropertyType type = PropertyType::text;
+    std::string field = name;  ///< in Milvus
+    TypeSource type_source = TypeSource::values;
     friend bool operator==(const CarriedProperty&, const CarriedProperty&) = default;
 };
 
@@ -37,7 +52,12 @@ struct MediaMapping {
     Metric metric = Metric::cosine;
 };
 
+/// By its name in Neo4j; null pointer where no carried property has it.
+const CarriedProperty* find_property(const MediaMapping& mapping, std::string_view name);
+
 std::string_view to_string(PropertyType type);
+std::string_view to_string(TypeSource source);
+std::optional<PropertyType> parse_property_type(std::string_view text);
 std::string_view to_string(IdKind kind);
 /// "COSINE", "IP" or "L2", as Milvus and the command line spell it.
 std::string_view to_string(Metric metric);

@@ -7,6 +7,10 @@ namespace {
 
 using search::Comparison;
 
+std::string to_expression(const search::Filter& filter) {
+    return embeddings::to_expression(filter, {});
+}
+
 TEST(Expression, NoConditionIsEmpty) {
     EXPECT_EQ(to_expression({}), "");
 }
@@ -19,6 +23,14 @@ TEST(Expression, AllConditionsMustHold) {
                        {"adult", Comparison::not_equal, {true}},
                        {"genre", Comparison::one_of, {std::string("Drama"), std::string("War")}}}),
         "year >= 1990 and year < 2000 and rating > 7.0 and adult != true and genre in [\"Drama\", \"War\"]");
+}
+
+TEST(Expression, AFieldMayHaveAnotherNameThanItsProperty) {
+    sync::MediaMapping mapping;
+    mapping.properties = {{"release date", sync::PropertyType::text}};
+    mapping.properties[0].field = "release_date";
+    EXPECT_EQ(embeddings::to_expression({{"release date", Comparison::less, {std::string("2000")}}}, mapping),
+              "release_date < \"2000\"");
 }
 
 TEST(Expression, TextsAreQuoted) {

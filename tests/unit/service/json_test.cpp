@@ -53,6 +53,22 @@ TEST(ReadItem, WhatIsAbsentOrNullIsRemovedButTheEmbeddingIsKept) {
     EXPECT_FALSE(item.embedding);
 }
 
+TEST(ReadItem, ATextTakesAnyValue) {
+    const auto stored = [](const std::string& json) {
+        return read_item(std::string("x"), "{\"title\": " + json + "}", films()).properties[0];
+    };
+    EXPECT_EQ(stored("5"), bolt::Value(5));
+    EXPECT_EQ(stored("5.0"), bolt::Value(5.0));
+    EXPECT_EQ(stored("true"), bolt::Value(true));
+    EXPECT_EQ(stored(R"(["a", "b, c"])"), bolt::Value(bolt::List{"a", "b, c"}));
+    EXPECT_EQ(stored("[1, 2]"), bolt::Value(bolt::List{1, 2}));
+    // Neo4j has no property for these.
+    EXPECT_EQ(stored(R"({"a": [1, null]})"), bolt::Value(R"({"a":[1,null]})"));
+    EXPECT_EQ(stored(R"(["a", 1])"), bolt::Value(R"(["a",1])"));
+    EXPECT_EQ(stored("[[1]]"), bolt::Value("[[1]]"));
+    EXPECT_EQ(stored("18446744073709551615"), bolt::Value("18446744073709551615"));
+}
+
 TEST(ReadItem, RefusesWhatIsNoJson) {
     EXPECT_EQ(item_refusal("{").first, 400U);
     EXPECT_EQ(item_refusal("").first, 400U);
@@ -76,7 +92,9 @@ TEST(ReadItem, SaysWhatIsWrong) {
              {R"({"year": 1999.5})", "year must be an integer."},
              {R"({"year": 9223372036854775808})", "year must be an integer."},
              {R"({"adult": 1})", "adult must be true or false."},
-             {R"({"title": 5})", "title must be a string."},
+             {R"({"rating": 9007199254740993})", "rating must be a number that a double holds exactly."},
+             {R"({"embedding": [1e-30, 1e-30, 1e-30]})", "no direction"},
+             {R"({"embedding": [1e20, 1e20, 1e20]})", "no direction"},
              {R"({"titel": "x"})", "is title meant?"},
              {R"({"id": "y"})", "not that of the path"},
          }) {

@@ -112,5 +112,14 @@ TEST(RowComparison, LongTextIsCutBetweenCharacters) {
               "title \"" + std::string(79, 'x') + "…\" (99 bytes) in Milvus, \"Alien\" in Neo4j");
 }
 
+TEST(RowComparison, AnyNanOfAPropertyIsAnyOther) {
+    Pair pair({1, 2}, {1, 2});
+    pair.source.properties[0] = {std::vector<double>{std::numeric_limits<double>::quiet_NaN()}, {1}};
+    pair.target.properties[0].values = std::vector<double>{-std::numeric_limits<double>::signaling_NaN()};
+    EXPECT_FALSE(pair.compare().difference);
+    pair.target.properties[0].values = std::vector<double>{0};
+    EXPECT_EQ(pair.compare().difference, Difference::different_property);
+}
+
 }  // namespace
 }  // namespace crossover::migrate

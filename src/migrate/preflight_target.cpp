@@ -1,0 +1,31 @@
+#include "embeddings/collection.h"
+#include "migrate/former_texts.h"
+#include "migrate/preflight.h"
+#include "milvus/client.h"
+#include "neo4j/lease.h"
+
+namespace crossover::migrate {
+
+std::vector<std::string> obstacles(bolt::Driver& source, milvus::Client* target, const std::string& database,
+                                   const sync::MediaMapping& mapping) {
+    std::vector<std::string> found;
+    const auto attempt = [&](auto action) {
+        try {
+            action();
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::conflict && error.kind() != ErrorKind::not_ready) throw;
+            found.emplace_back(error.what());
+        }
+    };
+    attempt([&] { neo4j::Lease::require_right_to_take(source, database); });
+    if (target == nullptr) return found;
+    const auto soon = [] { return Deadline::after(std::chrono::seconds(10)); };
+    attempt([&] {
+        embeddings::Collection::require_possible(*target, mapping.collection, mapping, soon());
+        const auto collection = embeddings::Collection::open(*target, mapping.collection, mapping, soon());
+        if (collection) require_present_texts(*collection, source, database, mapping);
+    });
+    return found;
+}
+
+}  // namespace crossover::migrate
