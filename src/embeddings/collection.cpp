@@ -139,12 +139,14 @@ bool adopt_mapping(milvus::Client& client, const std::string& alias, sync::Media
     if (!found) return false;
     mapping.id_kind =
         found->spec.id_kind == milvus::IdKind::string ? sync::IdKind::string : sync::IdKind::integer;
+    mapping.max_id_bytes = std::min(found->spec.id_max_length, kMaxIdBytes);
     if (mapping.dimension == 0) mapping.dimension = static_cast<std::uint32_t>(found->spec.dimension);
     std::size_t adopted = 0;
     for (auto& property : mapping.properties) {
         for (const auto& field : found->spec.properties) {
             if (field.name != property.name) continue;
             property.type = from_milvus(field.type);
+            property.max_bytes = field.max_length;
             ++adopted;
         }
     }
@@ -189,6 +191,7 @@ std::optional<Collection> Collection::open(milvus::Client& client, const std::st
     Collection collection(client, mapping, milvus::CollectionRef(*behind));
     collection.id_ = info->id;
     collection.nullable_ = nullable;
+    collection.spec_ = info->spec;
     return collection;
 }
 
@@ -214,6 +217,15 @@ Collection Collection::open_or_create(milvus::Client& client, const std::string&
     }
     made->created_ = !leftover;
     return *std::move(made);
+}
+
+void Collection::adopt_limits(sync::MediaMapping& mapping) const {
+    mapping.max_id_bytes = std::min(spec_.id_max_length, kMaxIdBytes);
+    for (auto& property : mapping.properties) {
+        for (const auto& field : spec_.properties) {
+            if (field.name == property.name) property.max_bytes = field.max_length;
+        }
+    }
 }
 
 void Collection::upsert(sync::ItemBatch& batch, Deadline deadline) {

@@ -33,6 +33,9 @@ class Collection : public sync::VectorStore, public sync::TargetScanner {
     std::int64_t id() const { return id_; }      ///< the server's; another after drop and re-create
     bool created() const { return created_; }    ///< by this call, so it was empty
     bool nullable() const { return nullable_; }  ///< missing properties are null rather than the type's zero
+    /// Gives a mapping the lengths that texts and ids may have here: somebody else may have made the
+    /// collection.
+    void adopt_limits(sync::MediaMapping& mapping) const;
 
     void upsert(sync::ItemBatch& batch, Deadline deadline) override;
     void erase(std::span<const ItemId> ids, Deadline deadline) override;
@@ -59,6 +62,7 @@ class Collection : public sync::VectorStore, public sync::TargetScanner {
     std::int64_t id_ = 0;
     bool created_ = false;
     bool nullable_ = false;
+    milvus::CollectionSpec spec_;
 };
 
 /// Completes a mapping with what the collection behind `alias` was created with: id kind, types of the

@@ -40,14 +40,19 @@ void AntiEntropy::look_once(const std::stop_token& stop) {
     const auto lease = neo4j::Lease::acquire(
         ports_.driver, ports_.database, lease_name_, 0ms, [](const std::string&) {}, stop);
     const auto rows = ports_.target.collection(Deadline::after(5s));
-    const auto result = sync::sweep(
-        {ports_.source, ports_.source, *rows, [&](std::span<const ItemId> ids) { ports_.log.owe(ids); },
-         [&](std::int64_t) { sleep_for(kPause, stop); }, [](const Error&) {}},
-        stop);
+    const auto result = sync::sweep({ports_.source,
+                                     ports_.source,
+                                     *rows,
+                                     [&](std::span<const ItemId> ids) { ports_.log.owe(ids); },
+                                     {},
+                                     [&](std::int64_t) { sleep_for(kPause, stop); },
+                                     [](const Error&) {}},
+                                    stop);
     ports_.metrics.repaired(result.different);
     log_event(LogLevel::info, "anti_entropy",
               {{"result", "done"},
                {"matched", result.matched},
+               {"quarantined", result.quarantined},
                {"different", result.different},
                {"orphans", result.orphans}});
 }

@@ -20,6 +20,7 @@
 #include "neo4j/neo4j_searcher.h"
 #include "neo4j/replicas.h"
 #include "neo4j/viewing_graph.h"
+#include "sync/refusals.h"
 
 namespace crossover::engine {
 
@@ -224,7 +225,7 @@ struct Engine::State {
         } catch (const Error& error) {
             note_fault(metrics, error);
             // A refusal is an answer: Milvus lives.
-            if (error.kind() == ErrorKind::rejected || error.kind() == ErrorKind::too_large) {
+            if (sync::is_refusal(error)) {
                 searching.succeeded();
             } else {
                 searching.failed();

@@ -7,6 +7,7 @@
 
 #include "bolt/driver.h"
 #include "migrate/checkpoint.h"
+#include "migrate/ridden_out.h"
 #include "milvus/client.h"
 #include "sync/mapping.h"
 
@@ -35,7 +36,7 @@ struct Progress {
     std::int64_t expected = 0;
     double items_per_second = 0;
     std::optional<double> eta_seconds;
-    std::int64_t errors = 0;
+    RiddenOut errors;
     std::string state;  ///< see Live::state
 };
 
@@ -45,8 +46,8 @@ struct BackfillResult {
         0;  ///< first read to last item acknowledged, checked and checkpointed; of all runs of the job
     double index_seconds = 0;  ///< flush, index build and load
     double items_per_second = 0;
-    std::int64_t swept = 0;   ///< rows removed because Neo4j lacks them
-    std::int64_t errors = 0;  ///< ridden out
+    std::int64_t swept = 0;  ///< rows removed because Neo4j lacks them
+    RiddenOut errors;
     bool interrupted = false;
     bool resumed = false;
     std::string collection;          ///< physical name

@@ -19,6 +19,7 @@
 #include "neo4j/inventory.h"
 #include "neo4j/lease.h"
 #include "neo4j/media_store.h"
+#include "neo4j/refused_items.h"
 
 namespace crossover::migrate {
 
@@ -122,6 +123,7 @@ struct Repairs {
           fixer({media, collection, *lease, check, outage,
                  [say](const Error& error) { say(fmt::format("waiting: {}", error.what())); }},
                 mapping, stop) {
+        neo4j::RefusedItems::prepare(source, options.database);
         fixer.wait_out_former_writes(say);
     }
 

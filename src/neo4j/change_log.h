@@ -11,6 +11,7 @@
 #include "core/deadline.h"
 #include "core/item_id.h"
 #include "neo4j/media_query.h"
+#include "neo4j/refused_items.h"
 #include "sync/sync.h"
 
 namespace crossover::neo4j {
@@ -64,6 +65,7 @@ class ChangeLog {
     bolt::Driver& driver_;
     const std::string database_;
     const MediaQueries queries_;
+    const RefusedItems refused_;
 };
 
 }  // namespace crossover::neo4j

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/item_id.h"
+
 namespace crossover::sync {
 
 /// The type a carried property has in Milvus, inferred from all its values in Neo4j:
@@ -17,6 +19,7 @@ inline constexpr std::size_t kMaxTextBytes = 65535;
 struct CarriedProperty {
     std::string name;
     PropertyType type = PropertyType::text;
+    std::size_t max_bytes = kMaxTextBytes;  ///< of a text, in the collection as it is
     friend bool operator==(const CarriedProperty&, const CarriedProperty&) = default;
 };
 
@@ -33,6 +36,7 @@ struct MediaMapping {
     std::string version_property = "embedding_version";
     std::vector<CarriedProperty> properties;
     IdKind id_kind = IdKind::string;
+    std::size_t max_id_bytes = kMaxIdBytes;  ///< of a string id, in the collection as it is
     std::uint32_t dimension = 0;
     Metric metric = Metric::cosine;
 };

@@ -31,6 +31,7 @@ class Sweep {
             }
             ports_.on_progress(looked_at += static_cast<std::int64_t>(page.size()));
         }
+        if (!stop_.stop_requested()) sort_out_rowless();
         tell();
         return result_;
     }
@@ -62,8 +63,10 @@ class Sweep {
                 row += has_row ? 1 : 0;
                 if (equal) {
                     ++result_.matched;
-                } else {
+                } else if (has_row) {
                     differs(id);
+                } else {
+                    lacks_row(id, presence);
                 }
                 keys_.after = id;
                 return !stop_.stop_requested();
@@ -86,6 +89,32 @@ class Sweep {
         }
     }
 
+    void lacks_row(const ItemId& id, const Presence& presence) {
+        rowless_.push_back(id);
+        rowless_presences_.push_back(presence);
+        if (rowless_.size() == kToldAtOnce) sort_out_rowless();
+    }
+
+    /// Which of the items without a row are quarantined, and which are missing.
+    void sort_out_rowless() {
+        if (rowless_.empty()) return;
+        const auto known = ride_out(stop_, ports_.on_wait, [&] {
+            return ports_.source.quarantined(rowless_, rowless_presences_, Deadline::after(60s));
+        });
+        std::vector<ItemId> quarantined;
+        for (std::size_t i = 0; i < rowless_.size(); ++i) {
+            if (known[i]) {
+                quarantined.push_back(rowless_[i]);
+            } else {
+                differs(rowless_[i]);
+            }
+        }
+        result_.quarantined += static_cast<std::int64_t>(quarantined.size());
+        if (ports_.on_quarantined && !quarantined.empty()) ports_.on_quarantined(quarantined);
+        rowless_.clear();
+        rowless_presences_.clear();
+    }
+
     void differs(const ItemId& id) {
         ++result_.different;
         different_.push_back(id);
@@ -101,6 +130,8 @@ class Sweep {
     const std::stop_token& stop_;
     std::optional<ItemId> page_after_;
     KeyRange keys_;
+    std::vector<ItemId> rowless_;
+    std::vector<Presence> rowless_presences_;
     std::vector<ItemId> different_;
     SweepResult result_;
 };
