@@ -149,9 +149,10 @@ class MigrateEmbeddings : public Command {
         if (progress.counts.quarantined > 0) {
             moment.aside = fmt::format("{} quarantined", with_separators(progress.counts.quarantined));
         }
-        if (progress.errors > 0) {
-            moment.aside += fmt::format("{}{}", moment.aside.empty() ? "" : ", ",
-                                        counted(progress.errors, "error ridden out", "errors ridden out"));
+        if (progress.errors.total() > 0) {
+            moment.aside +=
+                fmt::format("{}{}", moment.aside.empty() ? "" : ", ",
+                            counted(progress.errors.total(), "error ridden out", "errors ridden out"));
         }
         return moment;
     }
@@ -200,7 +201,7 @@ class MigrateEmbeddings : public Command {
             {"peak_memory_bytes", peak_memory_bytes()},
             {"swept", result.swept},
             {"deletes_refused", result.deletes_refused},
-            {"errors_ridden_out", result.errors},
+            {"errors_ridden_out", result.errors.total()},
             {"interrupted", result.interrupted},
             {"resumed", result.resumed},
             {"dry_run", dry_run_},

@@ -193,6 +193,7 @@ bool adopt_types(const milvus::CollectionInfo& found, sync::MediaMapping& mappin
         for (const auto& field : found.spec.properties) {
             if (field.name != property.field) continue;
             ++known;
+            property.max_bytes = field.max_length;
             if (property.type_source == sync::TypeSource::setting) continue;
             property.type = from_milvus(field.type);
             property.type_source = sync::TypeSource::collection;
@@ -214,6 +215,7 @@ bool adopt_mapping(milvus::Client& client, const std::string& alias, sync::Media
     if (!found) return false;
     mapping.id_kind =
         found->spec.id_kind == milvus::IdKind::string ? sync::IdKind::string : sync::IdKind::integer;
+    mapping.max_id_bytes = std::min(found->spec.id_max_length, kMaxIdBytes);
     if (mapping.dimension == 0) mapping.dimension = static_cast<std::uint32_t>(found->spec.dimension);
     return adopt_types(*found, mapping);
 }
@@ -266,6 +268,7 @@ std::optional<Collection> Collection::open(milvus::Client& client, const std::st
     const auto& description = info->spec.description;
     collection.former_texts_ = description.find(kDescribesFor) != std::string::npos &&
                                description.find(kPresentTexts) == std::string::npos;
+    collection.spec_ = info->spec;
     return collection;
 }
 
@@ -338,6 +341,15 @@ bool Collection::claim(const Claimant& claimant, Deadline deadline) {
     // Two that mark it at once: the last word counts, and the other one sees it.
     require_ours(client_->address(), look(), mark);
     return owner && is_another(*owner, mark);
+}
+
+void Collection::adopt_limits(sync::MediaMapping& mapping) const {
+    mapping.max_id_bytes = std::min(spec_.id_max_length, kMaxIdBytes);
+    for (auto& property : mapping.properties) {
+        for (const auto& field : spec_.properties) {
+            if (field.name == property.field) property.max_bytes = field.max_length;
+        }
+    }
 }
 
 void Collection::upsert(sync::ItemBatch& batch, Deadline deadline) {

@@ -51,10 +51,13 @@ class Collection : public sync::VectorStore, public sync::TargetScanner {
     bool created() const { return created_; }  ///< by this call, so it was empty
     /// False where Milvus would not keep the mark of whose it is: its user may not alter collections.
     bool marked() const { return marked_; }
-    bool adopted() const { return adopted_; }    ///< by this call, from another source
+    bool adopted() const { return adopted_; }  ///< by this call, from another source
     /// Made by an earlier version: texts that were no strings, integers or booleans have other forms there.
     bool has_former_texts() const { return former_texts_; }
     bool nullable() const { return nullable_; }  ///< missing properties are null rather than the type's zero
+    /// Gives a mapping the lengths that texts and ids may have here: somebody else may have made the
+    /// collection.
+    void adopt_limits(sync::MediaMapping& mapping) const;
 
     void upsert(sync::ItemBatch& batch, Deadline deadline) override;
     void erase(std::span<const ItemId> ids, Deadline deadline) override;
@@ -85,6 +88,7 @@ class Collection : public sync::VectorStore, public sync::TargetScanner {
     bool adopted_ = false;
     bool nullable_ = false;
     bool former_texts_ = false;
+    milvus::CollectionSpec spec_;
 };
 
 /// Gives carried properties the types that they have in the collection behind `alias`, where there is one;

@@ -45,8 +45,13 @@ void AntiEntropy::look_once(const std::stop_token& stop) {
     ports_.log.take_in_unowned();  // engines of an earlier release may have run beside this one
     const auto rows = ports_.target.collection(Deadline::after(5s));
     const auto result = sync::sweep(
-        {ports_.source, ports_.source, *rows, [&](std::span<const ItemId> ids) { ports_.log.owe(ids); },
-         [&](std::int64_t) { sleep_for(kPause, stop); }, [](const Error&) {},
+        {ports_.source,
+         ports_.source,
+         *rows,
+         [&](std::span<const ItemId> ids) { ports_.log.owe(ids); },
+         {},
+         [&](std::int64_t) { sleep_for(kPause, stop); },
+         [](const Error&) {},
          [](std::int64_t orphans, std::int64_t found) { return !needs_permission_to_delete(orphans, found); },
          /*all_or_nothing=*/true},
         stop);
@@ -55,6 +60,7 @@ void AntiEntropy::look_once(const std::stop_token& stop) {
     log_event(result.refused > 0 ? LogLevel::error : LogLevel::info, "anti_entropy",
               {{"result", result.refused > 0 ? "refused" : "done"},
                {"matched", result.matched},
+               {"quarantined", result.quarantined},
                {"different", result.different},
                {"orphans", result.orphans}});
 }

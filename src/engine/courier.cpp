@@ -8,6 +8,7 @@
 #include "core/logging.h"
 #include "core/retry.h"
 #include "engine/faults.h"
+#include "sync/refusals.h"
 #include "sync/sync.h"
 
 namespace crossover::engine {
@@ -27,7 +28,23 @@ constexpr std::chrono::seconds kWriteTimeout = 5s;
 
 }  // namespace
 
-std::size_t deliver(const SyncPorts& ports, const std::vector<neo4j::ChangeEntry>& entries, Deadline limit) {
+namespace {
+
+/// A quarantined item has no file here: the log names it, and a record in Neo4j.
+void log_quarantined(const std::vector<sync::Rejected>& rejected) {
+    for (const auto& item : rejected) {
+        const auto id = sync::id_of(item);
+        log_event(LogLevel::warning, "dual_write",
+                  {{"result", "quarantined"},
+                   {"id", id ? crossover::to_string(*id) : std::string()},
+                   {"reason", sync::to_string(item.reason)},
+                   {"detail", item.detail}});
+    }
+}
+
+}  // namespace
+
+Delivered deliver(const SyncPorts& ports, const std::vector<neo4j::ChangeEntry>& entries, Deadline limit) {
     std::vector<ItemId> ids;
     std::unordered_set<ItemId> seen;
     for (const auto& entry : entries) {
@@ -40,13 +57,23 @@ std::size_t deliver(const SyncPorts& ports, const std::vector<neo4j::ChangeEntry
         const auto outcome = sync::sync(ports.source, ports.target, *settlement, ports.mapping, ids, limits);
         ports.breaker.succeeded();
         ports.on_delivered();
+        log_quarantined(outcome.rejected);
         const std::unordered_set<ItemId> moving(outcome.still_moving.begin(), outcome.still_moving.end());
-        return entries.size() -
-               static_cast<std::size_t>(std::count_if(entries.begin(), entries.end(), [&](const auto& entry) {
-                   return moving.contains(entry.id);
-               }));
+        std::unordered_set<ItemId> rejected;
+        for (const auto& item : outcome.rejected) {
+            if (auto id = sync::id_of(item)) rejected.insert(*std::move(id));
+        }
+        Delivered delivered;
+        for (const auto& entry : entries) {
+            if (moving.contains(entry.id)) continue;
+            ++delivered.retired;
+            delivered.quarantined += rejected.contains(entry.id) ? 1 : 0;
+        }
+        return delivered;
     } catch (const Error& error) {
-        if (error.system() == System::milvus) {
+        if (sync::is_refusal(error)) {
+            ports.breaker.succeeded();  // a refusal is an answer
+        } else if (error.system() == System::milvus) {
             ports.breaker.failed();
         } else {
             ports.breaker.undecided();
@@ -94,9 +121,10 @@ void Courier::run(const std::stop_token& stop) {
             continue;
         }
         try {
-            const auto retired = static_cast<std::int64_t>(deliver(ports_, entries, limit));
-            ports_.metrics.dual_write("success", retired);
-            if (retired < count) ports_.metrics.dual_write("moved", count - retired);
+            const auto delivered = deliver(ports_, entries, limit);
+            ports_.metrics.dual_write("success", delivered.retired - delivered.quarantined);
+            ports_.metrics.dual_write("quarantined", delivered.quarantined);
+            ports_.metrics.dual_write("moved", count - delivered.retired);
         } catch (const Error& error) {
             ports_.metrics.dual_write("failure", count);
             log_event(LogLevel::warning, "dual_write",

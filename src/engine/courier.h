@@ -34,10 +34,15 @@ struct SyncPorts {
     std::function<void()> on_delivered;
 };
 
-/// Syncs the ids of these entries and retires the entries, all within `limit`. Returns how many were retired;
-/// others changed meanwhile and keep their entry. Throws what sync() throws, counted and logged, and tells
-/// the breaker.
-std::size_t deliver(const SyncPorts& ports, const std::vector<neo4j::ChangeEntry>& entries, Deadline limit);
+/// What became of entries; all others changed meanwhile and keep theirs.
+struct Delivered {
+    std::int64_t retired = 0;
+    std::int64_t quarantined = 0;  ///< of these: their items are invalid, or Milvus refuses them
+};
+
+/// Syncs the ids of these entries and retires the entries, all within `limit`. Logs what was quarantined.
+/// Throws what sync() throws, counted and logged, and tells the breaker.
+Delivered deliver(const SyncPorts& ports, const std::vector<neo4j::ChangeEntry>& entries, Deadline limit);
 
 /// Brings changes to Milvus right after their commit, in a thread of its own, so that requests need not wait.
 /// What it can't deliver keeps its entry in the outbox, for the reconciler. Thread-safe.

@@ -22,6 +22,7 @@
 #include "neo4j/replicas.h"
 #include "neo4j/source_mark.h"
 #include "neo4j/viewing_graph.h"
+#include "sync/refusals.h"
 
 namespace crossover::engine {
 
@@ -242,7 +243,7 @@ struct Engine::State {
         } catch (const Error& error) {
             note_fault(metrics, error);
             // A refusal is an answer: Milvus lives.
-            if (error.kind() == ErrorKind::rejected || error.kind() == ErrorKind::too_large) {
+            if (sync::is_refusal(error)) {
                 searching.succeeded();
             } else {
                 searching.failed();

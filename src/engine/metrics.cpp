@@ -98,7 +98,8 @@ struct Metrics::State {
 };
 
 Metrics::Metrics() : state_(std::make_unique<State>()) {
-    for (const char* result : {"success", "failure", "deferred", "moved"}) dual_write(result, 0);
+    for (const char* result : {"success", "failure", "deferred", "moved", "quarantined"})
+        dual_write(result, 0);
 }
 Metrics::~Metrics() = default;
 

@@ -91,7 +91,7 @@ bool Reconciler::reconcile_once(const std::stop_token& stop) {
                                                       claimed.begin() + static_cast<std::ptrdiff_t>(last));
         const Deadline limit = lease.earlier(ports_.heartbeat_limit());
         if (limit.passed()) break;  // the rest can be claimed again
-        ports_.metrics.reconciled(static_cast<std::int64_t>(deliver(ports_, entries, limit)));
+        ports_.metrics.reconciled(deliver(ports_, entries, limit).retired);
     }
     return true;
 }

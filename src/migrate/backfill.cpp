@@ -23,6 +23,7 @@
 #include "neo4j/inventory.h"
 #include "neo4j/lease.h"
 #include "neo4j/media_store.h"
+#include "neo4j/refused_items.h"
 #include "neo4j/replicas.h"
 #include "neo4j/source_mark.h"
 #include "sync/sweep.h"
@@ -105,8 +106,7 @@ class Backfill {
                             "the middle. To make one: {}",
                             mapping_.label, mapping_.id_property, support.statement));
         }
-        media_.emplace(driver_, options_.database, mapping_, support.ordered);
-        media_->see_at_least(bookmarks_);
+        read_by_mapping(support.ordered);
         checkpoint_.expected = patiently([&] { return media_->count_with_embedding(); });
         if (checkpoint_.expected == 0) {
             throw Error(System::neo4j, ErrorKind::not_ready,
@@ -129,6 +129,11 @@ class Backfill {
             result_.notes.push_back(fmt::format(
                 "Milvus was not asked for the types of a collection that may be there: {}", error.what()));
         }
+    }
+
+    void read_by_mapping(bool ordered) {
+        media_.emplace(driver_, options_.database, mapping_, ordered);
+        media_->see_at_least(bookmarks_);
     }
 
     /// Which epoch it is; a write transaction that commits only while we hold the lease. Writes of replicas
@@ -172,6 +177,8 @@ class Backfill {
             Deadline::after(60s)));
         result_.collection = collection_->name();
         require_present_texts(*collection_, driver_, options_.database, mapping_);
+        collection_->adopt_limits(mapping_);
+        read_by_mapping(media_->ordered());
         if (!collection_->marked()) {
             result_.notes.push_back(fmt::format(
                 "Milvus's user may not alter {}, so that it bears no mark of whose it is: nothing "
@@ -301,6 +308,7 @@ class Backfill {
         lease_ = neo4j::Lease::acquire(
             driver_, options_.database, lease_name(options_.mapping.collection), sync::WriteTiming{}.timeout,
             [this](const std::string& what) { say(what); }, stop_);
+        neo4j::RefusedItems::prepare(driver_, options_.database);
         const std::int64_t epoch = pass_barrier("now");
         if (!any_replica_) {
             result_.notes.push_back(
@@ -357,7 +365,21 @@ class Backfill {
                         client_.address(), collection_->name()));
     }
 
+    /// From here on every item is judged anew, and leaves a record where it is no row.
+    void forget_refusals() {
+        const neo4j::RefusedItems refused(mapping_);
+        bool any = true;
+        while (any) {
+            patiently([&] {
+                lease_->transact(Deadline::after(60s), [&](bolt::Transaction& transaction) {
+                    any = refused.forget_some(transaction);
+                });
+            });
+        }
+    }
+
     void copy() {
+        if (!media_->ordered()) forget_refusals();
         RangeLedger ledger(checkpoint_.open_ranges, checkpoint_.counts, media_->ordered(), &*quarantine_);
         std::stop_source end;
         const std::stop_callback forward(stop_, [&] { end.request_stop(); });
@@ -376,7 +398,7 @@ class Backfill {
         lease_->expect_writes();
         run_reporting(ledger, pipeline, end.get_token());
         if (pipeline.quiescent()) lease_->settled();
-        result_.errors += pipeline.errors();
+        result_.errors = result_.errors + pipeline.errors();
         checkpoint_ = journal.finish();
         if (!ledger.all_done()) return;
         // What was counted of earlier runs of this step is cut off first.
@@ -404,19 +426,20 @@ class Backfill {
         swept_ = true;
         if (media_->ordered()) checkpoint_.quarantine_bytes = checkpoint_.quarantine_begin;
         save("comparing ids", false);
+        if (media_->ordered()) forget_refusals();
         const auto quarantine = quarantine_from(checkpoint_.quarantine_bytes);
         std::int64_t upserted = 0;
         std::int64_t rejections = 0;
+        const auto fix = [&](std::span<const ItemId> ids) {
+            const auto outcome = fixer_->fix(ids);
+            upserted += static_cast<std::int64_t>(outcome.upserted);
+            for (const auto& rejected : outcome.rejected) {
+                quarantine(quarantine_line(rejected, mapping_));
+                ++rejections;
+            }
+        };
         const auto swept = sync::sweep(
-            {*media_, *media_, *collection_,
-             [&](std::span<const ItemId> ids) {
-                 const auto outcome = fixer_->fix(ids);
-                 upserted += static_cast<std::int64_t>(outcome.upserted);
-                 for (const auto& rejected : outcome.rejected) {
-                     quarantine(quarantine_line(rejected, mapping_));
-                     ++rejections;
-                 }
-             },
+            {*media_, *media_, *collection_, fix, fix,
              [this](std::int64_t looked_at) { say(fmt::format("comparing ids, {} so far", looked_at)); },
              [this](const Error& error) { say_waiting(error); },
              [this](std::int64_t orphans, std::int64_t rows) {
@@ -503,7 +526,7 @@ class Backfill {
         {
             std::lock_guard lock(live_mutex_);
             live_.items_per_second = progress_.items_per_second;
-            live_.errors = progress_.errors;
+            live_.errors = progress_.errors.total();
             live_.state = progress_.state;
             live_.reader = pipeline.reader_state();
             live_.writer = pipeline.writer_state();
@@ -525,7 +548,7 @@ class Backfill {
     }
 
     void say_waiting(const Error& error) {
-        ++result_.errors;
+        result_.errors.count(error);
         progress_.errors = result_.errors;
         say(fmt::format("waiting for {}: {}", error.system() == System::milvus ? "Milvus" : "Neo4j",
                         error.what()));
@@ -537,7 +560,7 @@ class Backfill {
         checkpoint_.live = {};
         checkpoint_.live.updated_ms = unix_ms();
         checkpoint_.live.pid = ::getpid();
-        checkpoint_.live.errors = result_.errors;
+        checkpoint_.live.errors = result_.errors.total();
         checkpoint_.live.state = state;
         checkpoint_.live.finished_cleanly = finished;
         write_checkpoint(options_.checkpoint_file, checkpoint_);

@@ -7,6 +7,7 @@
 
 #include "bolt/driver.h"
 #include "migrate/checkpoint.h"
+#include "migrate/ridden_out.h"
 #include "milvus/client.h"
 #include "sync/mapping.h"
 
@@ -37,7 +38,7 @@ struct Progress {
     std::int64_t expected = 0;
     double items_per_second = 0;
     std::optional<double> eta_seconds;
-    std::int64_t errors = 0;
+    RiddenOut errors;
     std::string state;  ///< see Live::state
 };
 
@@ -52,7 +53,7 @@ struct BackfillResult {
     /// job is then complete but for them, and interrupted is false.
     std::int64_t deletes_refused = 0;
     std::int64_t target_rows = 0;  ///< that the comparison at the end met in Milvus
-    std::int64_t errors = 0;       ///< ridden out
+    RiddenOut errors;
     bool interrupted = false;
     bool resumed = false;
     std::string collection;          ///< physical name

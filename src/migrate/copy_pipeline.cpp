@@ -7,7 +7,9 @@
 #include <set>
 #include <thread>
 
+#include "core/patience.h"
 #include "core/retry.h"
+#include "sync/refusals.h"
 
 namespace crossover::migrate {
 
@@ -30,6 +32,33 @@ std::string quarantine_line(const sync::Rejected& rejected, const sync::MediaMap
     line["label"] = mapping.label;
     return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
+
+namespace {
+
+/// Takes the rows that are not in Milvus out of those that were written: they are to go through sync().
+void set_aside(const sync::Accepted& accepted, sync::ScannedBatch& batch) {
+    std::vector<bool> outside(batch.items.rows());
+    for (const auto& refused : accepted.refused) outside[refused.row] = true;
+    for (const std::size_t row : accepted.untried) outside[row] = true;
+    std::size_t kept = 0;
+    for (std::size_t row = 0; row < outside.size(); ++row) {
+        if (outside[row]) {
+            batch.unsettled.push_back(std::move(batch.items.ids[row]));
+            continue;
+        }
+        if (kept != row) {
+            batch.items.ids[kept] = std::move(batch.items.ids[row]);
+            batch.items.versions[kept] = batch.items.versions[row];
+            if (!batch.element_ids.empty()) batch.element_ids[kept] = std::move(batch.element_ids[row]);
+        }
+        ++kept;
+    }
+    batch.items.ids.resize(kept);
+    batch.items.versions.resize(kept);
+    if (!batch.element_ids.empty()) batch.element_ids.resize(kept);
+}
+
+}  // namespace
 
 CopyPipeline::CopyPipeline(Ports ports, const sync::MediaMapping& mapping, CopySettings settings,
                            RangeLedger& ledger)
@@ -85,10 +114,21 @@ void CopyPipeline::run(std::stop_token stop) {
     if (failure_) std::rethrow_exception(failure_);
 }
 
-void CopyPipeline::note_error(const Error& error, const std::string& waiting_for) {
-    ++errors_;
+void CopyPipeline::count_error(const Error& error) {
     std::lock_guard lock(mutex_);
-    source_trouble_ = waiting_for.empty() ? "" : fmt::format("waiting for {}: {}", waiting_for, error.what());
+    errors_.count(error);
+}
+
+void CopyPipeline::note_error(const Error& error) {
+    count_error(error);
+    std::lock_guard lock(mutex_);
+    trouble_ = fmt::format("waiting for {}: {}", error.system() == System::milvus ? "Milvus" : "Neo4j",
+                           error.what());
+}
+
+RiddenOut CopyPipeline::errors() const {
+    std::lock_guard lock(mutex_);
+    return errors_;
 }
 
 // ---- reading ----
@@ -117,11 +157,11 @@ void CopyPipeline::read_range(const RangeLedger::Task& task) {
                 return to_write_.push({ticket, std::move(batch)}, stop_) && !stopping();
             });
             std::lock_guard lock(mutex_);
-            source_trouble_.clear();
+            trouble_.clear();
         } catch (const Error& error) {
             if (reached_end) return;
             if (!error.retryable()) throw;
-            note_error(error, "Neo4j");
+            note_error(error);
             sleep_for(backoff.next(), stop_);
             if (!ports_.scanner.ordered()) {
                 // There is no place to go on from: what is under way ends first, then all is read anew.
@@ -188,6 +228,7 @@ std::optional<Deadline> CopyPipeline::write_deadline() const {
 
 bool CopyPipeline::write(Work& work) {
     Backoff backoff;
+    Patience patience;
     while (!stopping()) {
         if (!ports_.outage->wait_until_well(stop_)) break;
         const auto deadline = write_deadline();
@@ -196,18 +237,21 @@ bool CopyPipeline::write(Work& work) {
             continue;
         }
         try {
-            ports_.target->upsert(work.batch.items, *deadline);
+            const auto accepted = sync::upsert_what_is_taken(*ports_.target, work.batch.items, *deadline);
+            if (!accepted.all()) set_aside(accepted, work.batch);
             return true;
         } catch (const Error& error) {
-            if (!error.retryable()) throw;
-            ++errors_;
+            if (!patience.has_for(error)) throw;
             if (error.kind() == ErrorKind::overloaded) {
+                note_error(error);
                 sleep_for(backoff.next(), stop_);
                 continue;
             }
+            count_error(error);
             ports_.outage->report(error);
             work.batch.items.vectors = {};
             Settling settling = to_settling(work);
+            settling.patience = patience;
             settling.resync.insert(settling.resync.end(), settling.written.ids.begin(),
                                    settling.written.ids.end());
             settling.written = {};
@@ -238,11 +282,11 @@ void CopyPipeline::check(Settling& settling) {
             settling.written = {};
             if (resync(settling)) complete(settling);
             std::lock_guard lock(mutex_);
-            source_trouble_.clear();
+            trouble_.clear();
             return;
         } catch (const Error& error) {
             if (!error.retryable()) throw;
-            note_error(error, "Neo4j");
+            note_error(error);
             if (stopping()) return;  // unchecked: the next run reads it again
             sleep_for(backoff.next(), stop_);
         }
@@ -267,8 +311,8 @@ bool CopyPipeline::resync(Settling& settling) {
             outcome = sync::sync(ports_.source, *ports_.target, *ports_.check, mapping_, ids,
                                  {.write_deadline = *deadline});
         } catch (const Error& error) {
-            if (!error.retryable()) throw;
-            ++errors_;
+            if (!settling.patience.has_for(error)) throw;
+            count_error(error);
             if (error.system() == System::milvus) ports_.outage->report(error);
             settling.not_before = deadline->point();
             settling.outcome_unknown = true;
@@ -357,7 +401,7 @@ std::string CopyPipeline::trouble() const {
         if (auto state = ports_.outage->state(); !state.empty()) return state;
     }
     std::lock_guard lock(mutex_);
-    return source_trouble_;
+    return trouble_;
 }
 
 std::string CopyPipeline::reader_state() const {

@@ -12,8 +12,10 @@
 #include <vector>
 
 #include "core/bounded_queue.h"
+#include "core/patience.h"
 #include "migrate/range_ledger.h"
 #include "migrate/rate_limiter.h"
+#include "migrate/ridden_out.h"
 #include "sync/sync.h"
 #include "sync/target_outage.h"
 
@@ -52,7 +54,8 @@ struct CopySettings {
 ///
 /// A write whose outcome is unknown (timeout, lost connection) is not repeated at once: its ids go through
 /// sync() when Milvus has answered a call made after the write's deadline, and a settling time has passed, so
-/// that a late application cannot come after.
+/// that a late application cannot come after. Rows that Milvus refuses go through sync() too, which
+/// quarantines them.
 class CopyPipeline {
   public:
     struct Ports {
@@ -71,7 +74,7 @@ class CopyPipeline {
 
     /// After run(): true when no write can still be on its way.
     bool quiescent() const { return !abandoned_; }
-    std::int64_t errors() const { return errors_; }
+    RiddenOut errors() const;
     /// What the job waits for, or empty: for the progress line.
     std::string trouble() const;
     std::string reader_state() const;
@@ -93,6 +96,7 @@ class CopyPipeline {
         std::size_t copied = 0;
         Deadline::Clock::time_point not_before{};
         bool outcome_unknown = false;
+        Patience patience;
     };
 
     void read_ranges();
@@ -113,7 +117,9 @@ class CopyPipeline {
 
     template <class Body>
     void guarded(Body body);
-    void note_error(const Error& error, const std::string& waiting_for);
+    void count_error(const Error& error);
+    /// Counts it, and shows what is waited for.
+    void note_error(const Error& error);
     bool stopping() const { return stop_.stop_requested(); }
 
     Ports ports_;
@@ -131,12 +137,12 @@ class CopyPipeline {
     std::stop_source cancel_;
     std::stop_token stop_;
     std::atomic<bool> abandoned_ = false;
-    std::atomic<std::int64_t> errors_ = 0;
     std::atomic<int> reading_ = 0;
     std::atomic<int> writing_ = 0;
     mutable std::mutex mutex_;
     std::exception_ptr failure_;
-    std::string source_trouble_;
+    RiddenOut errors_;
+    std::string trouble_;
 };
 
 /// The line of the quarantine file for one rejected item, newline included.

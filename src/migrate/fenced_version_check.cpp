@@ -80,15 +80,12 @@ void see_by_position(bolt::Result result, Sightings& sightings) {
 
 std::vector<std::size_t> FencedVersionCheck::changed(std::span<const ItemId> ids,
                                                      std::span<const sync::Presence> before,
+                                                     std::span<const sync::Rejected> rejected,
                                                      Deadline deadline) {
     std::vector<std::size_t> changed;
     lease_.transact(deadline, [&](bolt::Transaction& transaction) {
-        const auto after = neo4j::read_presences(
-            transaction.run(queries_.versions_by_id(indexed_), neo4j::MediaQueries::ids_parameter(ids)), ids,
-            indexed_);
-        for (std::size_t i = 0; i < ids.size(); ++i) {
-            if (after[i] != before[i]) changed.push_back(i);
-        }
+        const auto look = refused_.look(transaction, queries_, ids, indexed_);
+        changed = refused_.settle(transaction, ids, before, look, rejected);
     });
     return changed;
 }

@@ -3,6 +3,7 @@
 #include "migrate/copy_pipeline.h"
 #include "neo4j/lease.h"
 #include "neo4j/media_query.h"
+#include "neo4j/refused_items.h"
 
 namespace crossover::migrate {
 
@@ -12,15 +13,16 @@ namespace crossover::migrate {
 class FencedVersionCheck : public VersionCheck {
   public:
     FencedVersionCheck(const sync::MediaMapping& mapping, bool indexed, neo4j::Lease& lease)
-        : queries_(mapping), indexed_(indexed), lease_(lease) {}
+        : queries_(mapping), refused_(mapping), indexed_(indexed), lease_(lease) {}
 
     std::vector<std::size_t> changed(const WrittenRows& rows, Deadline deadline) override;
     std::vector<std::size_t> changed(std::span<const ItemId> ids, std::span<const sync::Presence> before,
-                                     Deadline deadline) override;
+                                     std::span<const sync::Rejected> rejected, Deadline deadline) override;
     Deadline write_limit() const override { return lease_.limit(); }
 
   private:
     const neo4j::MediaQueries queries_;
+    const neo4j::RefusedItems refused_;
     const bool indexed_;
     neo4j::Lease& lease_;
 };

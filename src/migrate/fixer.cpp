@@ -3,6 +3,7 @@
 #include <iterator>
 
 #include "core/error.h"
+#include "core/patience.h"
 #include "core/retry.h"
 
 namespace crossover::migrate {
@@ -36,6 +37,7 @@ void Fixer::wait_out_former_writes(const std::function<void(const std::string&)>
 sync::SyncOutcome Fixer::fix(std::span<const ItemId> ids) {
     sync::SyncOutcome all;
     std::vector<ItemId> left(ids.begin(), ids.end());
+    Patience patience;
     while (!left.empty()) {
         if (stop_.stop_requested()) stopped();
         const auto deadline = Deadline::after(kTiming.timeout).earlier(ports_.lease.limit());
@@ -50,7 +52,7 @@ sync::SyncOutcome Fixer::fix(std::span<const ItemId> ids) {
             left = std::move(outcome.still_moving);
             append(all, std::move(outcome));
         } catch (const Error& error) {
-            if (!error.retryable()) throw;
+            if (!patience.has_for(error)) throw;
             ports_.on_wait(error);
             if (!ports_.outage.wait_out(deadline, stop_)) stopped();
         }

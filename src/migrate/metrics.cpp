@@ -97,8 +97,8 @@ void MigrationMetrics::update(const Progress& progress) {
     raise_to(state_->skipped, progress.counts.skipped);
     state_->expected.Set(static_cast<double>(progress.expected));
     state_->rate.Set(progress.items_per_second);
-    // The pipeline's errors that pass are those of Milvus being away.
-    raise_to(state_->errors.Add({{"system", "milvus"}, {"kind", "retried"}}), progress.errors);
+    raise_to(state_->errors.Add({{"system", "milvus"}, {"kind", "retried"}}), progress.errors.milvus);
+    raise_to(state_->errors.Add({{"system", "neo4j"}, {"kind", "retried"}}), progress.errors.neo4j);
 }
 
 void MigrationMetrics::count_error(System system, ErrorKind kind) {

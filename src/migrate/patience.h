@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/patience.h"
 #include "core/retry.h"
 
 namespace crossover::migrate {
@@ -17,11 +18,12 @@ inline constexpr int kReadAttempts = 10;
 template <class Read>
 auto with_patience(const std::stop_token& stop, Read&& read) {
     Backoff backoff;
+    Patience patience;
     for (;;) {
         try {
             return std::forward<Read>(read)();
         } catch (const Error& error) {
-            if (!error.retryable() || backoff.attempts() + 1 >= kReadAttempts) throw;
+            if (!patience.has_for(error) || backoff.attempts() + 1 >= kReadAttempts) throw;
             if (!sleep_for(backoff.next(), stop)) throw;
         }
     }

@@ -21,6 +21,7 @@
 #include "neo4j/inventory.h"
 #include "neo4j/lease.h"
 #include "neo4j/media_store.h"
+#include "neo4j/refused_items.h"
 #include "neo4j/source_mark.h"
 
 namespace crossover::migrate {
@@ -127,6 +128,7 @@ struct Repairs {
                 mapping, stop) {
         collection.claim({neo4j::source_mark(source, options.database, mapping), options.adopt_collection},
                          soon());
+        neo4j::RefusedItems::prepare(source, options.database);
         fixer.wait_out_former_writes(say);
     }
 

@@ -207,6 +207,14 @@ void Validation::look(std::vector<Suspect> suspects) {
     rows.target = target_->by_ids(ids, Content::rows);
     const auto after = read_versions().presences;
     rows.index();
+    std::vector<ItemId> missing;
+    std::vector<sync::Presence> missing_presences;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        if (!rows.source_row.contains(ids[i]) || rows.target_row.contains(ids[i])) continue;
+        missing.push_back(ids[i]);
+        missing_presences.push_back(before[i]);
+    }
+    const auto refused = quarantined(missing, missing_presences);
 
     std::vector<ItemId> to_fix, orphans;
     {
@@ -224,6 +232,9 @@ void Validation::look(std::vector<Suspect> suspects) {
             RowComparison comparison;
             if (source_row && target_row) {
                 comparison = compare_rows(rows.source, *source_row, rows.target, *target_row);
+            } else if (source_row && refused.contains(suspect.id)) {
+                ++report_.quarantined;
+                continue;
             } else if (source_row) {
                 comparison.difference = Difference::missing;
             } else if (target_row) {
@@ -264,6 +275,18 @@ void Validation::look(std::vector<Suspect> suspects) {
         changed_.notify_all();
     }
     if (fix_ && !(to_fix.empty() && orphans.empty())) fix_(to_fix, orphans);
+}
+
+std::unordered_set<ItemId> Validation::quarantined(const std::vector<ItemId>& ids,
+                                                   const std::vector<sync::Presence>& presences) {
+    std::unordered_set<ItemId> found;
+    if (ids.empty()) return found;
+    const auto known = with_patience(
+        stop_, [&] { return source_->quarantined(ids, presences, Deadline::after(kSourceDeadline)); });
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        if (known[i]) found.insert(ids[i]);
+    }
+    return found;
 }
 
 void Validation::look_again(Suspect suspect, const sync::Presence& seen) {

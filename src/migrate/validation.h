@@ -69,6 +69,9 @@ class Validation {
     void enqueue(Suspect suspect);
     std::vector<Suspect> take_due();
     void look(std::vector<Suspect> suspects);
+    /// Which of the ids that look missing are quarantined: Milvus refuses what Neo4j has.
+    std::unordered_set<ItemId> quarantined(const std::vector<ItemId>& ids,
+                                           const std::vector<sync::Presence>& presences);
     void look_again(Suspect suspect, const sync::Presence& seen);
     void confirm(Difference kind, const ItemId& id, std::string detail);
     void count_compared(const RowComparison& comparison);

@@ -50,26 +50,21 @@ sync::IdKind kind_of(const ItemId& id) {
 class Retirement : public sync::Settlement {
   public:
     Retirement(bolt::Driver& driver, const std::string& database, const MediaQueries& queries,
-               const std::vector<ChangeEntry>& entries)
-        : driver_(driver), database_(database), queries_(queries) {
+               const RefusedItems& refused, const std::vector<ChangeEntry>& entries)
+        : driver_(driver), database_(database), queries_(queries), refused_(refused) {
         for (const auto& entry : entries) entries_[entry.id].push_back(&entry);
     }
 
     std::vector<std::size_t> changed(std::span<const ItemId> ids, std::span<const sync::Presence> before,
-                                     Deadline deadline) override {
+                                     std::span<const sync::Rejected> rejected, Deadline deadline) override {
         auto session = driver_.session({.database = database_, .fetch_size = -1, .deadline = deadline});
         return session.execute_write(
             [&](bolt::Transaction& transaction) {
-                const auto after = read_presences(
-                    transaction.run(queries_.versions_by_id(true), MediaQueries::ids_parameter(ids)), ids,
-                    true);
-                std::vector<std::size_t> changed;
+                const auto look = refused_.look(transaction, queries_, ids, true);
+                auto changed = refused_.settle(transaction, ids, before, look, rejected);
                 bolt::List retired;
                 for (std::size_t i = 0; i < ids.size(); ++i) {
-                    if (after[i] != before[i]) {
-                        changed.push_back(i);
-                        continue;
-                    }
+                    if (look.presences[i] != before[i]) continue;
                     const auto found = entries_.find(ids[i]);
                     if (found == entries_.end()) continue;
                     for (const auto* entry : found->second) {
@@ -90,6 +85,7 @@ class Retirement : public sync::Settlement {
     bolt::Driver& driver_;
     const std::string& database_;
     const MediaQueries& queries_;
+    const RefusedItems& refused_;
     std::unordered_map<ItemId, std::vector<const ChangeEntry*>> entries_;
 };
 
@@ -100,13 +96,15 @@ ChangeLog::ChangeLog(bolt::Driver& driver, std::string database, const sync::Med
       database_(std::move(database)),
       collection_(mapping.collection),
       id_kind_(mapping.id_kind),
-      queries_(mapping) {}
+      queries_(mapping),
+      refused_(mapping) {}
 
 void ChangeLog::prepare() {
     auto session = driver_.session({.database = database_});
     session.run(kConstraint).consume();
     session.run(kDueIndex).consume();
     session.run(kDropFormerIndex).consume();
+    RefusedItems::prepare(driver_, database_);
 }
 
 std::int64_t ChangeLog::take_in_unowned() {
@@ -163,7 +161,7 @@ void ChangeLog::owe(std::span<const ItemId> ids) {
 }
 
 std::unique_ptr<sync::Settlement> ChangeLog::settlement(const std::vector<ChangeEntry>& entries) {
-    return std::make_unique<Retirement>(driver_, database_, queries_, entries);
+    return std::make_unique<Retirement>(driver_, database_, queries_, refused_, entries);
 }
 
 ChangeLog::Depth ChangeLog::depth(Deadline deadline) {

@@ -11,6 +11,7 @@
 #include "core/deadline.h"
 #include "core/item_id.h"
 #include "neo4j/media_query.h"
+#include "neo4j/refused_items.h"
 #include "sync/sync.h"
 
 namespace crossover::neo4j {
@@ -78,6 +79,7 @@ class ChangeLog {
     const std::string collection_;
     const sync::IdKind id_kind_;
     const MediaQueries queries_;
+    const RefusedItems refused_;
 };
 
 }  // namespace crossover::neo4j

@@ -77,7 +77,7 @@ std::string MediaQueries::versions_by_id(bool indexed) const {
     }
     return fmt::format(
         "UNWIND range(0, size($ids) - 1) AS i MATCH (m:{}) WHERE {} = $ids[i] AND {} AND {} IS NOT NULL "
-        "RETURN i, {}",
+        "RETURN i, {} AS version",
         label_, id_, id_is_of_kind_, embedding_, version_);
 }
 
@@ -150,7 +150,8 @@ bolt::Parameters MediaQueries::elements_parameter(std::span<const std::string> e
     return parameters;
 }
 
-std::vector<sync::Presence> read_presences(bolt::Result result, std::span<const ItemId> ids, bool indexed) {
+std::vector<sync::Presence> read_presences(bolt::Result result, std::span<const ItemId> ids, bool indexed,
+                                           std::vector<std::size_t>* marked) {
     using sync::Presence;
     std::unordered_map<ItemId, std::int64_t> positions;
     if (!indexed) {
@@ -169,6 +170,10 @@ std::vector<sync::Presence> read_presences(bolt::Result result, std::span<const 
             position = known->second;
         }
         const std::int64_t version = read_version(record.fields);
+        if (record.fields.ok() && position < 0 && marked != nullptr) {
+            marked->push_back(static_cast<std::size_t>(-1 - position));
+            continue;
+        }
         if (!record.fields.ok() || position < 0 || static_cast<std::size_t>(position) >= ids.size()) {
             throw Error(System::neo4j, ErrorKind::protocol, "Neo4j sent a record that can't be decoded.");
         }

@@ -37,7 +37,8 @@ class MediaQueries {
     std::string all_items() const;
     /// element id, id of nodes whose id is missing or of another kind.
     std::string foreign_ids() const;
-    /// For read_presences(): one look-up for each of $ids, or one label scan for all.
+    /// For read_presences(): one look-up for each of $ids (position, version), or one label scan for all (id,
+    /// version).
     std::string versions_by_id(bool indexed) const;
     /// position in $elements (from 0), id, version.
     std::string versions_by_element() const;
@@ -75,9 +76,10 @@ class MediaQueries {
     std::uint32_t dimension_;
 };
 
-/// What the answer to versions_by_id() says of `ids`, in their order. Throws `protocol` where it can't be
-/// decoded.
-std::vector<sync::Presence> read_presences(bolt::Result result, std::span<const ItemId> ids, bool indexed);
+/// What the answer to versions_by_id() says of `ids`, in their order. Rows of a position below zero are not
+/// versions: they add -1 - position to `marked`. Throws `protocol` where it can't be decoded.
+std::vector<sync::Presence> read_presences(bolt::Result result, std::span<const ItemId> ids, bool indexed,
+                                           std::vector<std::size_t>* marked = nullptr);
 /// A string or an integer. False, with the decoder's error set, for anything else.
 bool read_id(bolt::Decoder& fields, ItemId& id);
 

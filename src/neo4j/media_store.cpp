@@ -13,6 +13,7 @@
 #include "neo4j/label_sample.h"
 #include "neo4j/media_query.h"
 #include "neo4j/read_session.h"
+#include "neo4j/refused_items.h"
 #include "neo4j/row_decoder.h"
 
 namespace crossover::neo4j {
@@ -194,6 +195,7 @@ struct MediaStore::State {
     const bool ordered;
     const MediaQueries queries{mapping};
     const RowDecoder decoder{mapping};
+    const RefusedItems refused{mapping};
     mutable std::mutex mutex{};
     std::vector<std::string> floor{};  ///< see_at_least()
     mutable int silences = 0;          ///< of scans, since the last one that came to its end
@@ -541,6 +543,11 @@ void MediaStore::read_items(std::span<const ItemId> ids, const sync::Versions& s
         }
         rejected.push_back(std::move(item));
     }
+}
+
+std::vector<bool> MediaStore::quarantined(std::span<const ItemId> ids, std::span<const Presence> present,
+                                          Deadline deadline) {
+    return state_->refused.quarantined(state_->session(-1, deadline.remaining()), ids, present);
 }
 
 // ---- counts and samples ----

@@ -25,6 +25,8 @@ class MediaStore : public sync::SourceStore, public sync::SourceScanner {
     sync::Versions read_versions(std::span<const ItemId> ids, Deadline deadline) override;
     void read_items(std::span<const ItemId> ids, const sync::Versions& seen, sync::ItemBatch& valid,
                     std::vector<sync::Rejected>& rejected, Deadline deadline) override;
+    std::vector<bool> quarantined(std::span<const ItemId> ids, std::span<const sync::Presence> present,
+                                  Deadline deadline) override;
     bool ordered() const override;
     void scan(const sync::KeyRange& keys, std::size_t batch_rows,
               const std::function<bool(sync::ScannedBatch&&)>& sink) override;

@@ -69,6 +69,17 @@ bool take_typed(const bolt::Value& value, PropertyType type, sync::PropertyColum
     return false;
 }
 
+/// A text is judged as Milvus gets it, whatever it was in Neo4j.
+bool too_long(const sync::CarriedProperty& property, std::size_t bytes, sync::PropertyColumn& column,
+              Rejected& rejected) {
+    rejected.reason = RejectionReason::property_too_long;
+    rejected.detail = fmt::format("{} has {} bytes, {} takes {}", property.name, bytes,
+                                  property.max_bytes == sync::kMaxTextBytes ? "Milvus" : "the collection",
+                                  property.max_bytes);
+    append_zero(column);
+    return false;
+}
+
 void drop_properties_beyond(sync::ItemBatch& batch, std::size_t rows) {
     for (auto& column : batch.properties) {
         std::visit(
@@ -104,9 +115,12 @@ RowDecoder::Row RowDecoder::decode_id(bolt::Decoder& fields) const {
     } else if (type == bolt::Type::string && mapping_.id_kind == sync::IdKind::string) {
         std::string_view text;
         fields.read_string(text);
-        if (text.size() > kMaxIdBytes) {
-            refuse(RejectionReason::id_too_long,
-                   fmt::format("{} bytes, at most {} can be indexed", text.size(), kMaxIdBytes));
+        if (text.size() > mapping_.max_id_bytes) {
+            refuse(
+                RejectionReason::id_too_long,
+                mapping_.max_id_bytes == kMaxIdBytes
+                    ? fmt::format("{} bytes, at most {} can be indexed", text.size(), kMaxIdBytes)
+                    : fmt::format("{} bytes, the collection takes {}", text.size(), mapping_.max_id_bytes));
             row.rejected->id = std::string(text);
         } else {
             row.id = std::string(text);
@@ -180,13 +194,7 @@ bool RowDecoder::decode_property(bolt::Decoder& fields, const sync::CarriedPrope
     if (type == bolt::Type::string && property.type == PropertyType::text) {
         std::string_view text;
         fields.read_string(text);
-        if (text.size() > sync::kMaxTextBytes) {
-            rejected.reason = RejectionReason::property_too_long;
-            rejected.detail = fmt::format("{} has {} bytes, Milvus takes {}", property.name, text.size(),
-                                          sync::kMaxTextBytes);
-            append_zero(column);
-            return false;
-        }
+        if (text.size() > property.max_bytes) return too_long(property, text.size(), column, rejected);
         append(column, std::string(text), true);
         return true;
     }
@@ -197,6 +205,14 @@ bool RowDecoder::decode_property(bolt::Decoder& fields, const sync::CarriedPrope
                                       value.type_name(), to_string(property.type));
         append_zero(column);
         return false;
+    }
+    if (property.type == PropertyType::text) {
+        auto& texts = std::get<std::vector<std::string>>(column.values);
+        if (const std::size_t bytes = texts.back().size(); bytes > property.max_bytes) {
+            texts.pop_back();
+            column.present.pop_back();
+            return too_long(property, bytes, column, rejected);
+        }
     }
     return true;
 }

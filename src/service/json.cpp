@@ -125,9 +125,9 @@ search::Scalar require_scalar(element value, const sync::CarriedProperty& proper
     auto scalar = to_scalar(value, property.type);
     if (!scalar) refuse(fmt::format("{} must be {}.", property.name, type_text(property.type)));
     const auto* text = std::get_if<std::string>(&*scalar);
-    if (text != nullptr && text->size() > sync::kMaxTextBytes) {
+    if (text != nullptr && text->size() > property.max_bytes) {
         refuse(fmt::format("{} has {} bytes, at most {} are possible.", property.name, text->size(),
-                           sync::kMaxTextBytes));
+                           property.max_bytes));
     }
     return *std::move(scalar);
 }

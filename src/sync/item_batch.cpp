@@ -60,6 +60,12 @@ void pop_back(ItemBatch& batch) {
     }
 }
 
+std::optional<ItemId> id_of(const Rejected& rejected) {
+    if (const auto* text = std::get_if<std::string>(&rejected.id)) return ItemId(*text);
+    if (const auto* number = std::get_if<std::int64_t>(&rejected.id)) return ItemId(*number);
+    return std::nullopt;
+}
+
 std::string_view to_string(RejectionReason reason) {
     switch (reason) {
         case RejectionReason::wrong_dimension:
@@ -86,6 +92,8 @@ std::string_view to_string(RejectionReason reason) {
             return "property_type";
         case RejectionReason::property_too_long:
             return "property_too_long";
+        case RejectionReason::refused_by_server:
+            return "refused_by_server";
     }
     return "unknown";
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -56,7 +57,8 @@ enum class RejectionReason {
     id_too_long,
     id_not_storable,
     property_type,
-    property_too_long
+    property_too_long,
+    refused_by_server
 };
 std::string_view to_string(RejectionReason reason);
 
@@ -68,5 +70,7 @@ struct Rejected {
     RejectionReason reason;
     std::string detail;  ///< e.g. "512 values, expected 768"; may be empty
 };
+/// The id of a rejected item; empty where it has none that a row could have.
+std::optional<ItemId> id_of(const Rejected& rejected);
 
 }  // namespace crossover::sync

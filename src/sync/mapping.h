@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/item_id.h"
+
 namespace crossover::sync {
 
 /// The type a carried property has in Milvus. Where neither a setting nor the collection decides, that into
@@ -32,6 +34,7 @@ struct CarriedProperty {
     PropertyType type = PropertyType::text;
     std::string field = name;  ///< in Milvus
     TypeSource type_source = TypeSource::values;
+    std::size_t max_bytes = kMaxTextBytes;  ///< of a text, in the collection as it is
     friend bool operator==(const CarriedProperty&, const CarriedProperty&) = default;
 };
 
@@ -48,6 +51,7 @@ struct MediaMapping {
     std::string version_property = "embedding_version";
     std::vector<CarriedProperty> properties;
     IdKind id_kind = IdKind::string;
+    std::size_t max_id_bytes = kMaxIdBytes;  ///< of a string id, in the collection as it is
     std::uint32_t dimension = 0;
     Metric metric = Metric::cosine;
 };

@@ -66,6 +66,11 @@ class SourceStore {
     /// other server has might be older than the version (DESIGN section 4, rule 2).
     virtual void read_items(std::span<const ItemId> ids, const Versions& seen, ItemBatch& valid,
                             std::vector<Rejected>& rejected, Deadline deadline) = 0;
+
+    /// For each of `ids`, which have no row in Milvus: whether that is right, since a sync() found the id
+    /// invalid or refused just as `present` says it is now, and recorded it.
+    virtual std::vector<bool> quarantined(std::span<const ItemId> ids, std::span<const Presence> present,
+                                          Deadline deadline) = 0;
 };
 
 /// Neo4j as something to read from one end to the other. Thread-safe; each scan has a connection of its own.

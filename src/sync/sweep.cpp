@@ -53,6 +53,7 @@ class Sweep {
             }
             ports_.on_progress(looked_at += static_cast<std::int64_t>(page.size()));
         }
+        if (!stop_.stop_requested()) sort_out_rowless();
         result_.rows = looked_at;
         tell();
     }
@@ -82,8 +83,10 @@ class Sweep {
                 row += has_row ? 1 : 0;
                 if (equal) {
                     ++result_.matched;
-                } else {
+                } else if (has_row) {
                     differs(id, false);
+                } else {
+                    lacks_row(id, presence);
                 }
                 keys_.after = id;
                 return !stop_.stop_requested();
@@ -103,6 +106,34 @@ class Sweep {
             }
             differs(page.ids[i], presences[i].state != Presence::State::present);
         }
+    }
+
+    void lacks_row(const ItemId& id, const Presence& presence) {
+        if (telling_held_ && !ports_.all_or_nothing) return;
+        rowless_.push_back(id);
+        rowless_presences_.push_back(presence);
+        if (rowless_.size() == kToldAtOnce) sort_out_rowless();
+    }
+
+    /// Which of the items without a row are quarantined, and which are missing.
+    void sort_out_rowless() {
+        if (rowless_.empty()) return;
+        const auto known = ride_out(stop_, ports_.on_wait, [&] {
+            return ports_.source.quarantined(rowless_, rowless_presences_, Deadline::after(60s));
+        });
+        std::vector<ItemId> quarantined;
+        for (std::size_t i = 0; i < rowless_.size(); ++i) {
+            if (known[i]) {
+                quarantined.push_back(rowless_[i]);
+            } else {
+                differs(rowless_[i], false);
+            }
+        }
+        result_.quarantined += static_cast<std::int64_t>(quarantined.size());
+        if (ports_.on_quarantined && !telling_held_ && !quarantined.empty())
+            ports_.on_quarantined(quarantined);
+        rowless_.clear();
+        rowless_presences_.clear();
     }
 
     void differs(const ItemId& id, bool orphan) {
@@ -133,6 +164,8 @@ class Sweep {
     const std::stop_token& stop_;
     std::optional<ItemId> page_after_;
     KeyRange keys_;
+    std::vector<ItemId> rowless_;
+    std::vector<Presence> rowless_presences_;
     std::vector<ItemId> different_;  ///< to be told
     std::vector<ItemId> held_;       ///< the first of those kept back
     std::int64_t held_count_ = 0;

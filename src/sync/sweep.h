@@ -12,11 +12,12 @@
 namespace crossover::sync {
 
 struct SweepResult {
-    std::int64_t matched = 0;    ///< are a row of the right version
-    std::int64_t different = 0;  ///< told to `on_different`, or refused
-    std::int64_t orphans = 0;    ///< of these: are in Milvus, though Neo4j lacks them
-    std::int64_t rows = 0;       ///< met in Milvus
-    std::int64_t refused = 0;    ///< of `different`: not told, by `may_delete`
+    std::int64_t matched = 0;      ///< are a row of the right version
+    std::int64_t quarantined = 0;  ///< are no row, and a record says why
+    std::int64_t different = 0;    ///< told to `on_different`, or refused
+    std::int64_t orphans = 0;      ///< of these: are in Milvus, though Neo4j lacks them
+    std::int64_t rows = 0;         ///< met in Milvus
+    std::int64_t refused = 0;      ///< of `different`: not told, by `may_delete`
 };
 
 /// What a sweep works with. All functions are called from its thread.
@@ -26,6 +27,8 @@ struct SweepPorts {
     TargetScanner& rows;
     /// A thousand at most, none twice in a sweep: they are to go through sync().
     std::function<void(std::span<const ItemId>)> on_different;
+    /// The same of items that a record calls quarantined; may be empty: then they are only counted.
+    std::function<void(std::span<const ItemId>)> on_quarantined;
     std::function<void(std::int64_t looked_at)> on_progress;  ///< after each page; may wait, to be slow
     std::function<void(const Error&)> on_wait;                ///< an error that is ridden out
     /// Asked once, when both stores were read to the end and rows of Milvus are orphans: whether they may be

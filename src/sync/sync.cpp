@@ -2,6 +2,8 @@
 
 #include <unordered_set>
 
+#include "sync/refusals.h"
+
 namespace crossover::sync {
 
 namespace {
@@ -22,14 +24,58 @@ Selection in_state(std::span<const ItemId> ids, const Versions& seen, Presence::
     return selected;
 }
 
-/// Ids without a row in `batch`: deleted, invalid or ambiguous.
-std::vector<ItemId> without_row(std::span<const ItemId> ids, const ItemBatch& batch) {
-    const std::unordered_set<ItemId> rows(batch.ids.begin(), batch.ids.end());
-    std::vector<ItemId> missing;
+/// Those of `ids` that are not among `others`.
+std::vector<ItemId> without(std::span<const ItemId> ids, const std::unordered_set<ItemId>& others) {
+    std::vector<ItemId> rest;
     for (const auto& id : ids) {
-        if (!rows.contains(id)) missing.push_back(id);
+        if (!others.contains(id)) rest.push_back(id);
     }
-    return missing;
+    return rest;
+}
+
+Rejected refused(const ItemId& id, std::string words) {
+    Rejected rejected{{}, {}, RejectionReason::refused_by_server, std::move(words)};
+    std::visit([&](const auto& value) { rejected.id = value; }, id);
+    return rejected;
+}
+
+/// What became of the valid items of a round: ids that are rows now, and ids that there was no time for.
+struct Written {
+    std::unordered_set<ItemId> rows;
+    std::vector<ItemId> untried;
+};
+
+Written write(VectorStore& target, ItemBatch& valid, std::vector<Rejected>& rejected, Deadline deadline) {
+    Written written;
+    if (valid.empty()) return written;
+    auto accepted = upsert_what_is_taken(target, valid, deadline);
+    written.rows.insert(valid.ids.begin(), valid.ids.end());
+    for (auto& row : accepted.refused) {
+        written.rows.erase(valid.ids[row.row]);
+        rejected.push_back(refused(valid.ids[row.row], std::move(row.words)));
+    }
+    for (const std::size_t row : accepted.untried) {
+        written.rows.erase(valid.ids[row]);
+        written.untried.push_back(valid.ids[row]);
+    }
+    return written;
+}
+
+/// Takes `untried` out of what is looked at this round.
+void leave_out(const std::vector<ItemId>& untried, std::vector<ItemId>& ids,
+               std::vector<Presence>& presences) {
+    const std::unordered_set<ItemId> left_out(untried.begin(), untried.end());
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        if (left_out.contains(ids[i])) continue;
+        if (kept != i) {
+            ids[kept] = std::move(ids[i]);
+            presences[kept] = presences[i];
+        }
+        ++kept;
+    }
+    ids.resize(kept);
+    presences.resize(kept);
 }
 
 }  // namespace
@@ -41,7 +87,7 @@ SyncOutcome sync(SourceStore& source, VectorStore& target, Settlement& settlemen
     const auto source_deadline = [&] { return Deadline::after(limits.source_deadline); };
 
     for (int round = 0; round < limits.rounds && !moving.empty(); ++round) {
-        const auto before = source.read_versions(moving, source_deadline());
+        auto before = source.read_versions(moving, source_deadline());
         ItemBatch valid = make_batch(mapping);
         std::vector<Rejected> rejected;
         // Only what was present at the first look may be written: absent, present and absent again looks
@@ -55,30 +101,23 @@ SyncOutcome sync(SourceStore& source, VectorStore& target, Settlement& settlemen
             ItemBatch ignored = make_batch(mapping);
             source.read_items(ambiguous.ids, ambiguous.seen, ignored, rejected, source_deadline());
         }
-        const auto gone = without_row(moving, valid);
-
-        if (!valid.empty()) target.upsert(valid, limits.write_deadline);
+        const auto written = write(target, valid, rejected, limits.write_deadline);
+        std::vector<ItemId> changed = written.untried;
+        if (!changed.empty()) leave_out(changed, moving, before.presences);
+        const auto gone = without(moving, written.rows);
         if (!gone.empty()) target.erase(gone, limits.write_deadline);
 
-        std::vector<ItemId> changed;
         std::unordered_set<ItemId> settled(moving.begin(), moving.end());
-        for (const std::size_t position : settlement.changed(moving, before.presences, source_deadline())) {
+        for (const std::size_t position :
+             settlement.changed(moving, before.presences, rejected, source_deadline())) {
             settled.erase(moving[position]);
             changed.push_back(moving[position]);
         }
-        for (const auto& id : valid.ids) outcome.upserted += settled.contains(id);
+        for (const auto& id : written.rows) outcome.upserted += settled.contains(id);
         for (const auto& id : gone) outcome.erased += settled.contains(id);
         for (auto& item : rejected) {
-            const bool is_settled = std::visit(
-                [&](const auto& id) {
-                    if constexpr (std::is_same_v<std::decay_t<decltype(id)>, std::monostate>) {
-                        return false;
-                    } else {
-                        return settled.contains(ItemId(id));
-                    }
-                },
-                item.id);
-            if (is_settled) outcome.rejected.push_back(std::move(item));
+            const auto id = id_of(item);
+            if (id && settled.contains(*id)) outcome.rejected.push_back(std::move(item));
         }
         moving = std::move(changed);
     }

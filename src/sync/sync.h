@@ -16,9 +16,9 @@ class Settlement {
   public:
     virtual ~Settlement() = default;
     /// Positions of `ids` whose version or existence is no longer what `before` says; all others count as
-    /// done.
+    /// done: those of `rejected` leave a record (SourceStore::quarantined), and of the rest none stays.
     virtual std::vector<std::size_t> changed(std::span<const ItemId> ids, std::span<const Presence> before,
-                                             Deadline deadline) = 0;
+                                             std::span<const Rejected> rejected, Deadline deadline) = 0;
 };
 
 struct SyncLimits {
@@ -30,17 +30,18 @@ struct SyncLimits {
 
 struct SyncOutcome {
     std::size_t upserted = 0;          ///< ids that are now a row of Milvus
-    std::size_t erased = 0;            ///< ids that are now no row of Milvus: deleted or invalid
-    std::vector<Rejected> rejected;    ///< why the invalid ones are invalid
-    std::vector<ItemId> still_moving;  ///< changed in every round: to be synced again
+    std::size_t erased = 0;            ///< ids that are now no row of Milvus: deleted, invalid or refused
+    std::vector<Rejected> rejected;    ///< why those are that Neo4j has
+    std::vector<ItemId> still_moving;  ///< changed in every round, or there was no time: to be synced again
 };
 
 /// The one way to write Milvus: makes the rows of `ids` equal to Neo4j, whoever else writes meanwhile.
 ///
 /// Reads the versions, then the vectors; writes; has the settlement look again, and repeats for the ids whose
-/// version or existence changed. `ids` must not repeat. Throws what the stores throw; after an error nothing
-/// is known of `ids`, and after Error::outcome_unknown() they must be synced again once the late write can no
-/// longer arrive.
+/// version or existence changed. A row that Milvus refuses is no error: it is alone in being refused, erased,
+/// and rejected as `refused_by_server`. `ids` must not repeat. Throws what the stores throw; after an error
+/// nothing is known of `ids`, and after Error::outcome_unknown() they must be synced again once the late
+/// write can no longer arrive.
 SyncOutcome sync(SourceStore& source, VectorStore& target, Settlement& settlement,
                  const MediaMapping& mapping, std::span<const ItemId> ids, const SyncLimits& limits);
 

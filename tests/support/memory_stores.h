@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <ostream>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -65,6 +66,8 @@ class MemorySource : public sync::SourceStore, public sync::SourceScanner {
     std::map<ItemId, Node> nodes;
     std::vector<ItemId> unsettled;       ///< ids that a scan reports as changed while being read
     std::vector<sync::Rejected> idless;  ///< nodes without a usable id
+    /// What settlements recorded of ids that are no row.
+    std::map<ItemId, std::pair<sync::Presence, sync::RejectionReason>> records;
 
     sync::Versions read_versions(std::span<const ItemId> ids, Deadline) override {
         const std::lock_guard lock(script_->mutex);
@@ -83,6 +86,17 @@ class MemorySource : public sync::SourceStore, public sync::SourceScanner {
             read(ids[i], valid, rejected);
             if (valid.rows() > rows) valid.versions.back() = seen.presences[i].version;
         }
+    }
+
+    std::vector<bool> quarantined(std::span<const ItemId> ids, std::span<const sync::Presence> present,
+                                  Deadline) override {
+        const std::lock_guard lock(script_->mutex);
+        std::vector<bool> known;
+        for (std::size_t i = 0; i < ids.size(); ++i) {
+            const auto found = records.find(ids[i]);
+            known.push_back(found != records.end() && found->second.first == present[i]);
+        }
+        return known;
     }
 
     bool ordered() const override { return ordered_; }
@@ -201,16 +215,23 @@ class MemorySource : public sync::SourceStore, public sync::SourceScanner {
     std::optional<ItemId> last_read_;
 };
 
-/// A look at the versions, and nothing more.
+/// A look at the versions, and the records.
 class MemorySettlement : public sync::Settlement {
   public:
     explicit MemorySettlement(MemorySource& source) : source_(source) {}
     std::vector<std::size_t> changed(std::span<const ItemId> ids, std::span<const sync::Presence> before,
-                                     Deadline deadline) override {
+                                     std::span<const sync::Rejected> rejected, Deadline deadline) override {
         const auto after = source_.read_versions(ids, deadline).presences;
         std::vector<std::size_t> positions;
         for (std::size_t i = 0; i < ids.size(); ++i) {
-            if (after[i] != before[i]) positions.push_back(i);
+            if (after[i] != before[i]) {
+                positions.push_back(i);
+                continue;
+            }
+            source_.records.erase(ids[i]);
+            for (const auto& item : rejected) {
+                if (sync::id_of(item) == ids[i]) source_.records[ids[i]] = {after[i], item.reason};
+            }
         }
         return positions;
     }
@@ -224,10 +245,15 @@ class MemoryTarget : public sync::VectorStore {
     explicit MemoryTarget(Script& script) : script_(&script) {}
 
     std::map<ItemId, Row> rows;
+    std::set<ItemId> refused;  ///< each of them takes its whole batch with it
 
     void upsert(sync::ItemBatch& batch, Deadline) override {
         const std::lock_guard lock(script_->mutex);
         script_->call("upsert");
+        for (const auto& id : batch.ids) {
+            if (!refused.contains(id)) continue;
+            throw Error(System::milvus, ErrorKind::rejected, "refused: " + crossover::to_string(id));
+        }
         for (std::size_t i = 0; i < batch.rows(); ++i) {
             const auto first = batch.vectors.begin() + static_cast<std::ptrdiff_t>(i * batch.dimension);
             Row row{batch.versions[i], {first, first + batch.dimension}};

@@ -191,13 +191,68 @@ TEST_F(CaptureTest, ASettlementRetiresTheEntriesOfWhatIsUnchanged) {
                                      *writer.put(item("b"), Capture::on, soon()).entry};
     const auto before = versions(ids);
     const auto later = writer.put(item("a"), Capture::on, soon());
-    EXPECT_EQ(log.settlement(mine)->changed(ids, before, soon()), (std::vector<std::size_t>{0}));
+    EXPECT_EQ(log.settlement(mine)->changed(ids, before, {}, soon()), (std::vector<std::size_t>{0}));
     EXPECT_EQ(entries(), 3) << "b's is retired; a has changed, and one more";
 
-    EXPECT_TRUE(log.settlement(mine)->changed(ids, versions(ids), soon()).empty());
+    EXPECT_TRUE(log.settlement(mine)->changed(ids, versions(ids), {}, soon()).empty());
     const auto left = cypher("MATCH (c:EmbeddingChange {owner: $owner}) RETURN c.key", {{"owner", owner}});
     ASSERT_EQ(left.size(), 1U);
     EXPECT_EQ(left[0][0], later.entry->key) << "an entry that was not named stays";
+}
+
+/// What a settlement finds invalid or refused it records, of just that version, and of a row it forgets it.
+TEST_F(CaptureTest, ASettlementRecordsWhatIsNoRow) {
+    const std::string longest(8000, 'x');
+    const std::vector<ItemId> ids = {std::string("a"), std::string("b"), std::string("gone"), longest};
+    for (const auto& id : ids) writer.put(item(std::get<std::string>(id)), Capture::on, soon());
+    MediaStore store(driver, "neo4j", mapping, true);
+    const auto known = [&] { return store.quarantined(ids, versions(ids), soon()); };
+    const auto reject = [](const std::string& id) {
+        return sync::Rejected{id, {}, sync::RejectionReason::refused_by_server, "Milvus's words"};
+    };
+    const std::vector<ChangeEntry> none;
+    const std::vector<sync::Rejected> rejected = {reject("a"),
+                                                  reject("gone"),
+                                                  reject(longest),
+                                                  reject("a"),
+                                                  {{}, "4:x:1", sync::RejectionReason::id_missing, {}}};
+    EXPECT_EQ(known(), (std::vector<bool>{false, false, false, false}));
+    EXPECT_TRUE(log.settlement(none)->changed(ids, versions(ids), rejected, soon()).empty());
+    EXPECT_EQ(known(), (std::vector<bool>{true, false, true, true}));
+    const auto records = cypher(
+        "MATCH (r:RefusedItem) WHERE r.collection = $collection AND size(r.media_id) < 9 "
+        "RETURN r.media_id, r.version, r.reason ORDER BY r.media_id",
+        {{"collection", mapping.collection}});
+    ASSERT_EQ(records.size(), 2U);
+    EXPECT_EQ(records[0][0], bolt::Value("a"));
+    EXPECT_EQ(records[0][1], bolt::Value(versions(ids)[0].version));
+    EXPECT_EQ(records[0][2], bolt::Value("refused_by_server"));
+
+    // Another collection's mapping sees and removes none of them.
+    auto others_mapping = mapping;
+    others_mapping.collection += "2";
+    MediaStore others(driver, "neo4j", others_mapping, true);
+    EXPECT_EQ(others.quarantined(ids, versions(ids), soon()), std::vector<bool>(4));
+    EXPECT_TRUE(ChangeLog(driver, "neo4j", others_mapping)
+                    .settlement(none)
+                    ->changed(ids, versions(ids), {}, soon())
+                    .empty());
+    EXPECT_EQ(known(), (std::vector<bool>{true, false, true, true}));
+
+    // A later version says nothing of the record's; a settlement that finds the id changed leaves it as it
+    // was.
+    const auto before = versions(ids);
+    writer.put(item("a"), Capture::on, soon());
+    EXPECT_EQ(log.settlement(none)->changed(ids, before, {}, soon()), (std::vector<std::size_t>{0}));
+    EXPECT_EQ(known(), std::vector<bool>(4)) << "the others are rows by now, as the settlement was told";
+    EXPECT_EQ(number("MATCH (r:RefusedItem {collection: $of, media_id: 'a'}) RETURN count(r)",
+                     {{"of", mapping.collection}}),
+              1);
+    writer.erase(std::string("a"), Capture::on, soon());
+    EXPECT_TRUE(log.settlement(none)->changed(ids, versions(ids), {}, soon()).empty());
+    EXPECT_EQ(number("MATCH (r:RefusedItem {collection: $of}) RETURN count(r)", {{"of", mapping.collection}}),
+              0)
+        << "gone with the item";
 }
 
 TEST_F(CaptureTest, ADeposedOwnerRetiresNothing) {
@@ -209,9 +264,9 @@ TEST_F(CaptureTest, ADeposedOwnerRetiresNothing) {
     ASSERT_EQ(claimed.size(), 1U);
     EXPECT_EQ(claimed[0].key, mine[0].key);
     EXPECT_NE(claimed[0].owner, mine[0].owner);
-    EXPECT_TRUE(log.settlement(mine)->changed(ids, before, soon()).empty());
+    EXPECT_TRUE(log.settlement(mine)->changed(ids, before, {}, soon()).empty());
     EXPECT_EQ(entries(), 1) << "the same process, but not the same claim";
-    EXPECT_TRUE(log.settlement(claimed)->changed(ids, before, soon()).empty());
+    EXPECT_TRUE(log.settlement(claimed)->changed(ids, before, {}, soon()).empty());
     EXPECT_EQ(entries(), 0);
 }
 
@@ -223,7 +278,8 @@ TEST_F(CaptureTest, AnOwnerThatIsDeposedJustThenRetiresNothing) {
     auto claim = session.begin();
     claim.run("MATCH (c:EmbeddingChange {key: $key}) SET c.owner = 'another'", {{"key", mine[0].key}})
         .consume();
-    std::jthread settling([&] { EXPECT_TRUE(log.settlement(mine)->changed(ids, before, soon()).empty()); });
+    std::jthread settling(
+        [&] { EXPECT_TRUE(log.settlement(mine)->changed(ids, before, {}, soon()).empty()); });
     while (number("SHOW TRANSACTIONS YIELD status, currentQuery WHERE status STARTS WITH 'Blocked' AND "
                   "currentQuery CONTAINS 'EmbeddingChange' RETURN count(*)") == 0) {
         std::this_thread::yield();

@@ -42,7 +42,13 @@ class FaultyTarget : public sync::VectorStore {
     void wake_up() {
         const std::lock_guard lock(script_.mutex);
         const auto before = std::exchange(script_.before, nullptr);
-        for (const auto& write : std::exchange(late_, {})) write();
+        for (const auto& write : std::exchange(late_, {})) {
+            try {
+                write();
+            } catch (const Error& error) {
+                EXPECT_EQ(error.kind(), ErrorKind::rejected);  // nobody hears of it
+            }
+        }
         script_.before = before;
     }
 
@@ -52,8 +58,8 @@ class FaultyTarget : public sync::VectorStore {
     void attempt(const std::function<void()>& call, std::function<void()> again) {
         try {
             call();
-        } catch (const Error&) {
-            if (fate == Fate::lost) throw;
+        } catch (const Error& error) {
+            if (fate == Fate::lost || error.kind() == ErrorKind::rejected) throw;
             const std::lock_guard lock(script_.mutex);
             late_.push_back(std::move(again));
             if (fate == Fate::applied) wake_up();
@@ -72,8 +78,8 @@ class MemoryCheck : public VersionCheck {
         : source_(source), script_(script), settlement_(source) {}
 
     std::vector<std::size_t> changed(std::span<const ItemId> ids, std::span<const sync::Presence> before,
-                                     Deadline deadline) override {
-        return settlement_.changed(ids, before, deadline);
+                                     std::span<const sync::Rejected> rejected, Deadline deadline) override {
+        return settlement_.changed(ids, before, rejected, deadline);
     }
 
     std::vector<std::size_t> changed(const WrittenRows& rows, Deadline) override {
@@ -281,12 +287,92 @@ TEST_P(EverySource, StopsCleanlyAndGoesOn) {
 }
 
 TEST(CopyPipeline, AnErrorThatCanNotPassEndsTheJob) {
-    for (const char* name : {"scan", "upsert", "check"}) {
+    for (const char* name : {"scan", "check"}) {
         World world;
         world.script.before = [&](int, const char* called) {
             if (std::string(called) == name) throw Error(System::neo4j, ErrorKind::rejected, name);
         };
         EXPECT_THROW(world.run(), Error) << name;
+    }
+    World world;
+    world.script.before = [&](int, const char* called) {
+        if (std::string(called) == "upsert") throw Error(System::milvus, ErrorKind::authentication, called);
+    };
+    EXPECT_THROW(world.run(), Error);
+}
+
+/// Whichever rows Milvus refuses, the others are copied, and each refused one is quarantined with its words.
+TEST_P(EverySource, GoesAroundRowsThatMilvusRefuses) {
+    for (const std::set<int>& bad : {std::set<int>{0}, {3}, {22}, {4, 5, 6}, {0, 1, 2, 3}, {2, 9, 14, 15}}) {
+        World world(GetParam());
+        for (const int number : bad) {
+            world.rows.refused.insert(id(number));
+            world.rows.rows[id(number)] = {1, {8, 8}};  // of an earlier version that was well
+        }
+        ASSERT_TRUE(world.run());
+        const auto refused = static_cast<std::int64_t>(bad.size());
+        EXPECT_EQ(world.counts, (Counts{World::kItems, World::kItems - 1 - refused, 1 + refused, 0}));
+        for (int number = 0; number < World::kItems; ++number) {
+            const bool is_row = !bad.contains(number) && number != 7;
+            EXPECT_EQ(world.rows.row(id(number)).has_value(), is_row) << number;
+            const auto record = world.source.records.find(id(number));
+            ASSERT_EQ(record != world.source.records.end(), !is_row) << number;
+            if (bad.contains(number)) {
+                EXPECT_EQ(record->second.second, sync::RejectionReason::refused_by_server);
+                const auto line = R"({"detail":"refused: )" + crossover::to_string(id(number)) +
+                                  R"(","id":")" + crossover::to_string(id(number)) +
+                                  R"(","label":"MediaContent","reason":"refused_by_server"})";
+                EXPECT_NE(world.lines.find(line + "\n"), std::string::npos) << line << '\n' << world.lines;
+            }
+        }
+        EXPECT_EQ(std::count(world.lines.begin(), world.lines.end(), '\n'), 1 + refused);
+    }
+}
+
+/// The same with a fault at each call: a refusal beside an outage.
+TEST_P(EverySource, RidesOutAFaultBesideARefusal) {
+    for (const Fate fate : {Fate::lost, Fate::late}) {
+        for (int at = 0; at < 60; at += 2) {
+            SCOPED_TRACE("fate " + std::to_string(static_cast<int>(fate)) + ", call " + std::to_string(at));
+            World world(GetParam());
+            world.rows.refused = {id(2), id(13)};
+            world.target.fate = fate;
+            world.script.before = [&](int call, const char* name) {
+                if (call != at) return;
+                const bool of_target = std::string(name) == "upsert" || std::string(name) == "erase";
+                throw Error(of_target ? System::milvus : System::neo4j, ErrorKind::timeout, name);
+            };
+            ASSERT_TRUE(world.run());
+            EXPECT_EQ(world.counts, (Counts{World::kItems, World::kItems - 3, 3, 0}));
+            EXPECT_FALSE(world.rows.row(id(2)));
+            EXPECT_FALSE(world.rows.row(id(13)));
+            EXPECT_EQ(world.source.records.at(id(13)).second, sync::RejectionReason::refused_by_server);
+        }
+    }
+}
+
+TEST(CopyPipeline, AnAnswerThatNobodyKnowsIsRiddenOutForSomeAttemptsOnly) {
+    for (const auto& [times, ends] : {std::pair{kUnknownCodeAttempts - 1, false}, {1'000'000, true}}) {
+        World world;
+        world.settings.concurrency = 1;
+        world.settings.readers = 1;
+        int left = times;
+        world.script.before = [&](int, const char* name) {
+            if (std::string(name) == "upsert" && left-- > 0) {
+                throw Error(System::milvus, ErrorKind::protocol, "the moon is full (code 4711)", "4711");
+            }
+        };
+        if (ends) {
+            try {
+                world.run();
+                FAIL() << "it went on for ever";
+            } catch (const Error& error) {
+                EXPECT_EQ(error.native_code(), "4711");
+            }
+        } else {
+            ASSERT_TRUE(world.run());
+            world.expect_complete();
+        }
     }
 }
 
@@ -296,6 +382,7 @@ TEST(CopyPipeline, ARowThatWentBadLeavesMilvus) {
     ASSERT_TRUE(world.run());
     world.expect_complete();
     EXPECT_FALSE(world.rows.row(id(7)));
+    EXPECT_EQ(world.source.records.at(id(7)).second, sync::RejectionReason::not_finite);
 }
 
 TEST(CopyPipeline, ADryRunWritesNothing) {

@@ -1,4 +1,5 @@
 #include "sync/sync.h"
+#include "sync/sweep.h"
 
 #include <gtest/gtest.h>
 
@@ -212,6 +213,102 @@ TEST(Sync, RepeatsOnlyWhatChanged) {
                                                "read_versions", "read_items", "upsert", "read_versions"}));
 }
 
+TEST(Sync, QuarantinesAloneWhatMilvusRefuses) {
+    for (const std::set<int>& bad : {std::set<int>{0}, {19}, {7, 8}, {1, 5, 6, 18}}) {
+        World world;
+        world.ids.clear();
+        for (int i = 0; i < 20; ++i) {
+            const ItemId id(std::to_string(100 + i));
+            world.ids.push_back(id);
+            world.source.nodes[id] = {i + 1, {1, static_cast<float>(i)}};
+            world.target.rows[id] = {0, {9, 9}};
+            if (bad.contains(i)) world.target.refused.insert(id);
+        }
+        const auto outcome = world.run();
+        EXPECT_EQ(outcome.upserted, 20 - bad.size());
+        EXPECT_EQ(outcome.erased, bad.size());
+        ASSERT_EQ(outcome.rejected.size(), bad.size());
+        EXPECT_TRUE(outcome.still_moving.empty());
+        for (int i = 0; i < 20; ++i) {
+            const ItemId id(std::to_string(100 + i));
+            EXPECT_EQ(world.target.row(id), bad.contains(i) ? std::nullopt : world.source.wanted(id));
+            EXPECT_EQ(world.source.records.contains(id), bad.contains(i));
+        }
+        for (const auto& rejected : outcome.rejected) {
+            EXPECT_EQ(rejected.reason, RejectionReason::refused_by_server);
+            EXPECT_EQ(rejected.detail, "refused: " + std::get<std::string>(rejected.id));
+        }
+    }
+}
+
+TEST(Sync, ARecordGoesWhenTheItemIsARowOrGone) {
+    World world;
+    world.source.nodes[ItemId("new")].valid = false;
+    world.run();
+    ASSERT_TRUE(world.source.records.contains(ItemId("new")));
+    world.source.nodes[ItemId("new")] = {2, {3, 4}};
+    world.run();
+    EXPECT_FALSE(world.source.records.contains(ItemId("new")));
+
+    world.target.refused = {ItemId("new")};
+    world.source.nodes[ItemId("new")].version = 3;
+    world.run();
+    EXPECT_EQ(world.source.records.at(ItemId("new")).second, RejectionReason::refused_by_server);
+    world.source.nodes.erase(ItemId("new"));
+    world.run();
+    EXPECT_TRUE(world.source.records.empty());
+}
+
+/// An item that changes while its refusal is found out is judged anew.
+TEST(Sync, AChangeBesideARefusalGoesRoundAgain) {
+    World world;
+    world.target.refused = {ItemId("new")};
+    world.script.before = [&](int, const char* name) {
+        if (std::string(name) != "erase" || world.target.refused.empty()) return;
+        world.target.refused.clear();
+        world.source.nodes[ItemId("new")] = {9, {7, 7}};
+    };
+    const auto outcome = world.run();
+    world.expect_equal();
+    EXPECT_TRUE(outcome.rejected.empty());
+    EXPECT_TRUE(world.source.records.empty());
+}
+
+/// Where every one of many rows is refused it is not the rows that are wrong, and none is quarantined.
+TEST(Sync, ARefusalOfEverythingIsAnError) {
+    World world;
+    world.ids.clear();
+    for (int i = 0; i < 100; ++i) {
+        const ItemId id(std::to_string(100 + i));
+        world.ids.push_back(id);
+        world.source.nodes[id] = {1, {1, 1}};
+        world.target.refused.insert(id);
+        world.target.rows[id] = {1, {1, 1}};
+    }
+    EXPECT_THROW(world.run(), Error);
+    EXPECT_EQ(world.target.rows.size(), 102u);
+    // One that is taken tells that it is the rows.
+    world.target.refused.erase(ItemId("142"));
+    const auto outcome = world.run();
+    EXPECT_EQ(outcome.rejected.size(), 99u);
+    EXPECT_EQ(outcome.upserted, 1u);
+}
+
+/// What there is no time to find out is neither written off nor written down.
+TEST(Sync, WithoutTimeForHalvingTheRestGoesRoundAgain) {
+    World world;
+    world.target.refused = {ItemId("new")};
+    auto with = limits(1);
+    with.write_deadline = Deadline::after(std::chrono::milliseconds(0));
+    const auto outcome = world.run(with);
+    EXPECT_TRUE(outcome.rejected.empty());
+    EXPECT_TRUE(world.source.records.empty());
+    EXPECT_EQ(outcome.erased, 1u);
+    EXPECT_EQ(std::set<ItemId>(outcome.still_moving.begin(), outcome.still_moving.end()),
+              (std::set<ItemId>{ItemId("changed"), ItemId("new")}));
+    EXPECT_EQ(world.target.row(ItemId("changed")), (Row{1, {9, 9}}));
+}
+
 TEST(Sync, PassesErrorsOn) {
     for (int step = 0; step < kCallsOfOneRound; ++step) {
         World world;
@@ -224,6 +321,57 @@ TEST(Sync, PassesErrorsOn) {
         world.run();
         world.expect_equal();
     }
+}
+
+class MemoryRows : public TargetScanner {
+  public:
+    explicit MemoryRows(const MemoryTarget& target) : target_(target) {}
+    void begin_scan(Deadline) override {}
+    VersionPage versions_after(const std::optional<ItemId>& after, Deadline) override {
+        VersionPage page;
+        auto row = after ? target_.rows.upper_bound(*after) : target_.rows.begin();
+        for (; row != target_.rows.end() && page.size() < 2; ++row) {
+            page.ids.push_back(row->first);
+            page.versions.push_back(row->second.version);
+        }
+        return page;
+    }
+
+  private:
+    const MemoryTarget& target_;
+};
+
+/// What a record of the present version calls quarantined is not different, so that nobody owes it again.
+TEST(Sweep, TellsTheQuarantinedFromTheMissing) {
+    World world;
+    for (const char* id : {"bad", "missing", "mended", "shared", "twice"})
+        world.source.nodes[ItemId(id)] = {5, {1, 1}};
+    world.source.nodes[ItemId("shared")].copies = 2;
+    world.source.nodes[ItemId("twice")].copies = 2;
+    world.target.rows[ItemId("twice")] = {5, {1, 1}};  // a row that must not be
+    const auto record = [&](const char* id, Presence of, RejectionReason reason) {
+        world.source.records[ItemId(id)] = {of, reason};
+    };
+    record("bad", {Presence::State::present, 5}, RejectionReason::refused_by_server);
+    record("mended", {Presence::State::present, 4}, RejectionReason::not_finite);
+    record("shared", {Presence::State::ambiguous, 0}, RejectionReason::id_duplicate);
+    record("twice", {Presence::State::ambiguous, 0}, RejectionReason::id_duplicate);
+
+    MemoryRows rows(world.target);
+    std::set<ItemId> different;
+    std::set<ItemId> quarantined;
+    const auto into = [](std::set<ItemId>& ids) {
+        return [&](std::span<const ItemId> told) { ids.insert(told.begin(), told.end()); };
+    };
+    const auto result = sweep({world.source, world.source, rows, into(different), into(quarantined),
+                               [](std::int64_t) {}, [](const Error&) {}},
+                              {});
+    EXPECT_EQ(different, (std::set<ItemId>{ItemId("changed"), ItemId("deleted"), ItemId("new"),
+                                           ItemId("missing"), ItemId("mended"), ItemId("twice")}));
+    EXPECT_EQ(quarantined, (std::set<ItemId>{ItemId("bad"), ItemId("shared")}));
+    EXPECT_EQ(result.different, 6);
+    EXPECT_EQ(result.quarantined, 2);
+    EXPECT_EQ(result.orphans, 1);
 }
 
 }  // namespace

@@ -195,6 +195,22 @@ TEST_P(EveryMode, CountsEachKindExactly) {
     EXPECT_EQ(orphans, (std::set<std::string>{"aaa", "item1020", "item1022", "item1050x", "zzz"}));
 }
 
+/// An item that Milvus refuses is quarantined while its record is of the present version; then it is missing.
+TEST_P(EveryMode, ARefusedItemIsQuarantinedAndNotMissing) {
+    World world(GetParam());
+    for (const int i : {3, 50}) world.target.rows.erase(world.id(i));
+    const sync::Presence present{sync::Presence::State::present, world.source.nodes[world.id(3)].version};
+    world.source.records[world.id(3)] = {present, sync::RejectionReason::refused_by_server};
+    const sync::Presence former{sync::Presence::State::present, world.source.nodes[world.id(50)].version - 1};
+    world.source.records[world.id(50)] = {former, sync::RejectionReason::refused_by_server};
+    const auto report = world.run();
+    EXPECT_EQ(report.quarantined, 1);
+    EXPECT_EQ(report.count(Difference::missing), 1);
+    EXPECT_EQ(report.consistent, 98);
+    ASSERT_EQ(report.examples[static_cast<int>(Difference::missing)].size(), 1U);
+    EXPECT_EQ(report.examples[static_cast<int>(Difference::missing)][0].id, world.id(50));
+}
+
 TEST_P(EveryMode, AFixMakesAllEqual) {
     World world(GetParam());
     corrupt(world);
