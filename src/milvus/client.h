@@ -55,8 +55,9 @@ class SerializedUpsert {
 /// Every method throws crossover::Error(System::milvus): `unreachable`, `timeout`, `authentication`,
 /// `not_found` (no such collection, database, alias or index), `unavailable` (not loaded, starting),
 /// `overloaded` (rate limit, memory), `too_large`, `conflict` (exists already), `rejected`, `protocol` (not a
-/// Milvus). Its native code is the server's numeric code, or gRPC's name of the status. A write that ended in
-/// `timeout` or `unreachable` may still be applied later.
+/// Milvus; or, with a number as its native code, a code that nobody knows). Its native code is the server's
+/// numeric code, or gRPC's name of the status. A write that ended in `timeout`, `unreachable` or `protocol`
+/// may still be applied later.
 class Client {
   public:
     /// Throws `usage` where the configuration cannot be meant: a malformed URI, an unreadable CA file.

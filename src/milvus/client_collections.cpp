@@ -123,7 +123,7 @@ void read_field(const FieldSchema& field, const std::string& version_field, Coll
     if (field.is_primary_key()) {
         spec.fields.id = field.name();
         spec.id_kind = field.data_type() == wire::schema::VarChar ? IdKind::string : IdKind::integer;
-        spec.id_max_length = max_length;
+        if (max_length != 0) spec.id_max_length = max_length;
         info.auto_id = info.auto_id || field.autoid();
     } else if (field.data_type() == wire::schema::FloatVector && spec.dimension == 0) {
         spec.fields.vector = field.name();

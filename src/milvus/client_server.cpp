@@ -67,8 +67,8 @@ std::vector<NodeMetrics> Client::node_metrics(Deadline deadline) {
 }
 
 void Client::see_all_until_now(Deadline deadline) {
-    const auto response = state_->transport.call(&Service::Stub::AllocTimestamp, {}, deadline,
-                                                 "asking for a timestamp");
+    const auto response =
+        state_->transport.call(&Service::Stub::AllocTimestamp, {}, deadline, "asking for a timestamp");
     state_->see_writes_until(response.timestamp());
 }
 

@@ -75,10 +75,6 @@ grpc::ChannelArguments channel_arguments() {
 
 }  // namespace
 
-ServerStatus to_status(const wire::common::Status& status) {
-    return {status.code(), static_cast<int>(status.error_code()), status.reason()};
-}
-
 Transport::Transport(const ClientConfig& config) : database_(config.database) {
     // Debian's Abseil looks for lock cycles at each lock, which takes 5 % of what a search costs us.
     absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);

@@ -14,13 +14,13 @@
 #include "milvus/client.h"
 #include "milvus/milvus.grpc.pb.h"
 #include "milvus/status.h"
+#include "milvus/wire_read.h"
 
 namespace crossover::milvus {
 
 namespace wire = ::milvus::proto;
 using Service = wire::milvus::MilvusService;
 
-ServerStatus to_status(const wire::common::Status& status);
 inline ServerStatus status_of(const wire::common::Status& response) {
     return to_status(response);
 }

@@ -129,6 +129,12 @@ ColumnValues copy_as(const Source& source) {
 
 }  // namespace
 
+ServerStatus to_status(const wire::common::Status& status) {
+    const auto blame = status.extra_info().find("is_input_error");
+    return {status.code(), static_cast<int>(status.error_code()), status.reason(), status.retriable(),
+            blame != status.extra_info().end() && blame->second == "true"};
+}
+
 std::optional<FieldValues> take_scalars(wire::schema::FieldData& field) {
     FieldValues out;
     out.name = std::move(*field.mutable_field_name());
@@ -198,7 +204,7 @@ std::optional<QueryAnswer> decode_query(grpc::ByteBuffer& bytes) {
     });
     in.PopLimit(outer);
     if (!good) return std::nullopt;
-    answer.status = {status.code(), static_cast<int>(status.error_code()), status.reason()};
+    answer.status = to_status(status);
     return answer;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "milvus/common.pb.h"
 #include "milvus/schema.pb.h"
 #include "milvus/status.h"
 #include "milvus/types.h"
@@ -27,6 +28,8 @@ struct QueryAnswer {
     ServerStatus status;
     std::vector<FieldValues> fields;
 };
+
+ServerStatus to_status(const ::milvus::proto::common::Status& status);
 
 /// A serialised QueryResults; empty where the bytes are none. Memory is asked for only after the bytes are
 /// known to be there.

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/patience.h"
+
 namespace crossover::milvus {
 namespace {
 
@@ -23,7 +25,84 @@ TEST(Status, KindsFollowTheCode) {
     EXPECT_EQ(kind_of({1102, 5, ""}), ErrorKind::too_large);
     EXPECT_EQ(kind_of({1400, 1, ""}), ErrorKind::authentication);
     EXPECT_EQ(kind_of({1602, 1, ""}), ErrorKind::conflict);
-    EXPECT_EQ(kind_of({65535, 1, "something else"}), ErrorKind::rejected);
+    EXPECT_EQ(kind_of({65535, 5, "something else"}), ErrorKind::rejected);
+}
+
+// Word for word from 2.3.5.
+TEST(Status, ARowThatIsRefusedIsToldByTheSentence) {
+    EXPECT_EQ(kind_of({65535, 1, "value 'NaN' is not a number or infinity"}), ErrorKind::rejected);
+    EXPECT_EQ(kind_of({65535, 1, "the length(3) of float data should divide the dim(4)"}),
+              ErrorKind::rejected);
+    EXPECT_EQ(
+        kind_of({1100, 5,
+                 "the length (9) of 1th string exceeds max length (8): invalid parameter[expected=valid "
+                 "length string][actual=string length exceeds max length]"}),
+        ErrorKind::rejected);
+    EXPECT_EQ(
+        kind_of({65535, 1, "cannot parse expression: id inn [\"a\"], error: invalid expression: id inn"}),
+        ErrorKind::rejected);
+}
+
+TEST(Status, ADeadlineThatPassedWithinTheServerLeavesTheOutcomeUnknown) {
+    for (const ServerStatus& status :
+         {ServerStatus{65535, 1, "proxy TaskCondition context Done"}, ServerStatus{10001, 1, "timeout"},
+          ServerStatus{10000, 1, "context canceled"},
+          ServerStatus{65535, 1, "rpc: context deadline exceeded"},
+          ServerStatus{2201, 1, "segcore Future was canceled"},
+          ServerStatus{1, 56, "service not ready: context deadline exceeded", true},
+          // The words of the client's own call within a refusal of another kind.
+          ServerStatus{1100, 5, "failed to upsert: context deadline exceeded"}}) {
+        EXPECT_EQ(kind_of(status), ErrorKind::timeout) << status.code << ' ' << status.reason;
+        EXPECT_TRUE(make_error("a", "b", status).outcome_unknown());
+    }
+    // The user's filter may say anything: the server has blamed the request.
+    EXPECT_EQ(kind_of({1100, 5, "no such name: context Done", false, true}), ErrorKind::rejected);
+    EXPECT_EQ(kind_of({2201, 1, "query plan failed", false, true}), ErrorKind::rejected);
+}
+
+TEST(Status, TheServersFlagGoesBeforeTheTable) {
+    for (const int code : {110, 305, 505, 507, 1002, 1003, 2200, 2307, 4711}) {
+        EXPECT_EQ(kind_of({code, 1, "whatever", true}), ErrorKind::unavailable) << code;
+    }
+    EXPECT_EQ(kind_of({8, 49, "", true}), ErrorKind::overloaded);
+    EXPECT_EQ(kind_of({1100, 5, "", true}), ErrorKind::unavailable);
+    // By the table, where servers set no flag.
+    for (const int code : {110, 305, 505, 507, 604, 1002, 1003, 1302, 2200}) {
+        EXPECT_EQ(kind_of({code, 1, "whatever"}), ErrorKind::unavailable) << code;
+    }
+}
+
+TEST(Status, WhatNobodyKnowsIsSafeForTheDataAndNamed) {
+    for (const ServerStatus& status :
+         {ServerStatus{4711, 1, "the moon is full"}, ServerStatus{65535, 1, "something else"},
+          ServerStatus{0, 1, "of an old server"}}) {
+        const Error error = make_error("Milvus at h:1", "upserting", status);
+        EXPECT_EQ(error.kind(), ErrorKind::protocol) << status.code;
+        EXPECT_TRUE(Patience().has_for(error));
+    }
+    EXPECT_STREQ(
+        make_error("Milvus at h:1", "upserting", {4711, 1, "the moon is full"}).what(),
+        "Milvus at h:1: upserting failed: the moon is full (code 4711). Crossover does not know this "
+        "code, so a write may or may not have been applied: look into Milvus's log, and report the "
+        "code.");
+}
+
+TEST(Status, WhatAnAdministratorDidSaysWhatToDo) {
+    const std::string released =
+        make_error("m", "querying", {101, 1, "failed to query: collection not loaded[collection=4]"}).what();
+    EXPECT_NE(released.find("It is not in memory, because it was released or Milvus was restarted: load it"),
+              std::string::npos)
+        << released;
+    EXPECT_NE(released.find("migrate migrate-embeddings"), std::string::npos);
+    const std::string limited = make_error("m", "upserting", {8, 49, "rate limit exceeded", true}).what();
+    EXPECT_NE(limited.find("--rate-limit"), std::string::npos) << limited;
+    EXPECT_NE(limited.find("quotaAndLimits"), std::string::npos) << limited;
+    EXPECT_NE(std::string(make_error("m", "upserting", {9, 48, "force deny"}).what()).find("no writes"),
+              std::string::npos);
+    EXPECT_NE(std::string(make_error("m", "upserting", {3, 52, "memory"}).what()).find("memory"),
+              std::string::npos);
+    EXPECT_NE(std::string(make_error("m", "upserting", {7, 54, "disk"}).what()).find("disk"),
+              std::string::npos);
 }
 
 TEST(Status, AServerWhosePartsLookForEachOtherIsWaitedFor) {
@@ -34,11 +113,12 @@ TEST(Status, AServerWhosePartsLookForEachOtherIsWaitedFor) {
         "code = Unknown desc = node not match[expectedNodeID=1][actualNodeID=2]: attempt #3: session not "
         "found->datanode-1: node not found[node=1]: unrecoverable error"};
     EXPECT_EQ(kind_of(status), ErrorKind::unavailable);
-    EXPECT_STREQ(make_error("Milvus at h:1", "flushing collection 'c'", status).what(),
-                 "Milvus at h:1: flushing collection 'c' failed: attempt #0: rpc error: code = Unknown desc = "
-                 "node not match[expectedNodeID=1][actualNodeID=2]: attempt #3: session not found->datanode-1: "
-                 "node not found[node=1]: unrecoverable error (code 65535). Load the collection, or wait until "
-                 "the server is ready.");
+    EXPECT_STREQ(
+        make_error("Milvus at h:1", "flushing collection 'c'", status).what(),
+        "Milvus at h:1: flushing collection 'c' failed: attempt #0: rpc error: code = Unknown desc = "
+        "node not match[expectedNodeID=1][actualNodeID=2]: attempt #3: session not found->datanode-1: "
+        "node not found[node=1]: unrecoverable error (code 65535). Wait until the server is ready; its "
+        "own log says what it is at.");
 }
 
 TEST(Status, KindsOfGrpc) {
@@ -47,6 +127,8 @@ TEST(Status, KindsOfGrpc) {
     EXPECT_EQ(kind_of_grpc(14, "connection attempt timed out before receiving SETTINGS frame"),
               ErrorKind::unreachable);
     EXPECT_EQ(kind_of_grpc(4, "Deadline Exceeded"), ErrorKind::timeout);
+    EXPECT_EQ(kind_of_grpc(1, "context canceled"), ErrorKind::timeout);
+    EXPECT_EQ(kind_of_grpc(10, "aborted"), ErrorKind::unavailable);
     EXPECT_EQ(kind_of_grpc(16, ""), ErrorKind::authentication);
     EXPECT_EQ(kind_of_grpc(8, "grpc: received message larger than max"), ErrorKind::too_large);
     EXPECT_EQ(kind_of_grpc(8, "quota"), ErrorKind::overloaded);
