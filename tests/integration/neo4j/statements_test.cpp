@@ -398,16 +398,21 @@ TEST_F(Statements, AreWhatTheFileSays) {
         }
     }
 
+    // A page's versions are read beside the page before, so that two may come in either order: names go by
+    // text.
     const auto said = read_file();
     for (auto& [name, row] : seen) {
+        for (const auto& [known, old] : said) {
+            if (old.text == row.text) name = known;
+        }
         for (const auto& [known, old] : said) {
             if (known == name) row.remark = old.remark;
         }
     }
     if (std::getenv("CROSSOVER_UPDATE_DOCS") != nullptr) return write_file(seen);
     const auto names = [](const Rows& rows) {
-        std::vector<std::string> all;
-        for (const auto& [name, row] : rows) all.push_back(name);
+        std::multiset<std::string> all;
+        for (const auto& [name, row] : rows) all.insert(name);
         return all;
     };
     const std::string help =
