@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "core/text.h"
 #include "exit_code.h"
+#include "learning_settings.h"
 #include "milvus/endpoint.h"
 #include "preflight_report.h"
 #include "progress_view.h"
@@ -30,6 +31,7 @@ class Preflight : public Command {
             ->group("Looking");
         add_settings("Looking", {"migration.hnsw_m", "migration.ef_construction"});
         add_media_settings();
+        add_learning_settings();
         add_server_settings();
         add_general_flags();
     }
@@ -43,6 +45,9 @@ class Preflight : public Command {
         if (!only_connectivity_ && report.servers[0].reached) {
             report.source = source_address(settings);
             look_inside(report, context);
+        }
+        if (!only_connectivity_ && report.servers[3].reached) {
+            for (auto& fault : learning_faults(settings)) report.reasons.push_back(std::move(fault));
         }
         judge(report);
         if (context.json) {
