@@ -206,7 +206,7 @@ def main():
         for key in bench.redis.scan_iter("rl:*", count=10_000):
             bench.redis.delete(key)
         with psycopg.connect(stack.env["DATABASE_URL"], autocommit=True) as connection:
-            for table in ("rl_experiences", "q_values", "policies", "agent_metadata", "agentdb_state", "agentdb_schema"):
+            for table in ("rl_experiences", "q_values", "policies", "agent_metadata", "agentdb_state", "agentdb_lease", "agentdb_schema"):
                 connection.execute(f"DROP TABLE IF EXISTS {table}")
         bench.prepare()
         if options.only != "latency":

@@ -96,13 +96,13 @@ turn_agentdb() {
   ./scripts/python scripts/lib/ask_engine.py "$address" wait-for-agentdb "$1"
 }
 
-# count_experiences: both stores.
+# count_experiences: in both stores, when no client writes any more.
 count_experiences() {
   local in_postgres in_redis
   in_postgres=$(psql -X -q -At "$DATABASE_URL" -c 'SELECT count(*) FROM rl_experiences')
   in_redis=$(./scripts/python -c 'import os, redis
 print(len(set(redis.Redis.from_url(os.environ["REDIS_URL"]).scan_iter("rl:experience:*", count=1000))))')
-  say "PostgreSQL has $in_postgres experiences, Redis $in_redis."
+  say "PostgreSQL has $in_postgres experiences. Redis keeps the $in_redis that it had when it handed over."
 }
 
 finish() {
@@ -137,16 +137,15 @@ if [[ $agentdb == postgres ]]; then
 else
   turn_agentdb dual
   run "$migrate" migrate-agentdb
-  count_experiences
   turn_agentdb postgres
 fi
 sleep 2 # for traffic to teach PostgreSQL
-count_experiences
 
 chapter 'What the clients noticed'
 kill "$traffic"
 wait "$traffic" || die 'a request failed; the lines above say which'
 traffic=''
+count_experiences
 
 chapter 'Vectors and graph together'
 run ./scripts/python scripts/lib/ask_engine.py "$address" recommend user-0007

@@ -50,6 +50,14 @@ void Command::add_media_settings() {
                                   "media.properties", "media.collection", "media.metric", "media.dimension"});
 }
 
+void Command::add_learning_settings() {
+    add_settings(
+        "The learning state's keys and fields",
+        {"agentdb.key_prefix", "agentdb.fields.agent_id", "agentdb.fields.state", "agentdb.fields.action",
+         "agentdb.fields.reward", "agentdb.fields.next_state", "agentdb.fields.done",
+         "agentdb.fields.timestamp", "agentdb.fields.state_hash", "agentdb.fields.q_value"});
+}
+
 CommandLine::CommandLine()
     : app_(
           "Moves a running recommender from Neo4j to Milvus, and its learning state from Redis to "

@@ -36,6 +36,7 @@ class Command {
     void add_settings(const std::string& heading, std::initializer_list<std::string_view> paths);
     void add_server_settings();
     void add_media_settings();
+    void add_learning_settings();
     /// Those that every command has; to be added last.
     void add_general_flags();
 

@@ -9,6 +9,7 @@
 #include "core/memory.h"
 #include "core/text.h"
 #include "exit_code.h"
+#include "learning_settings.h"
 #include "progress_view.h"
 #include "servers.h"
 
@@ -52,6 +53,9 @@ class MigrateAgentdb : public Command {
         app->add_flag("--reverse", reverse_, "from PostgreSQL to Redis")->group("Copying");
         app->add_flag("--skip-history", skip_history_, "leave out experiences (rl:experience:*)")
             ->group("Copying");
+        app->add_flag("--allow-deletes", options_.allow_deletes,
+                      "delete rows whose keys are gone, however many they are")
+            ->group("Copying");
         app->add_option("--batch-size", batch_size_, "keys a batch; split where values are large")
             ->type_name("N")
             ->default_str(std::to_string(batch_size_))
@@ -61,6 +65,7 @@ class MigrateAgentdb : public Command {
             ->type_name("FILE")
             ->default_str(quarantine_file_)
             ->group("Copying");
+        add_learning_settings();
         add_settings("Servers", {"redis.ca_file"});
         add_general_flags();
     }
@@ -73,6 +78,7 @@ class MigrateAgentdb : public Command {
         options_.skip_history = skip_history_;
         options_.dry_run = dry_run_;
         options_.quarantine_file = quarantine_file_;
+        take_learning_settings(context.settings, options_);
         if (verify_) return verify(context);
         return reverse_ ? reverse(context) : copy(context);
     }
@@ -130,6 +136,11 @@ class MigrateAgentdb : public Command {
         }
         context.json ? print_json(result) : print_text(result);
         if (result.interrupted) return kInterrupted;
+        if (result.refused) {
+            // The result says all else; standard output has one JSON document.
+            fmt::print(stderr, "error: {}\n", result.refused->what());
+            return kNotReady;
+        }
         std::int64_t quarantined = 0;
         for (const auto& kind : result.kinds) quarantined += kind.quarantined;
         return result.consistent && quarantined == 0 ? kDone : kWithFindings;
@@ -163,6 +174,11 @@ class MigrateAgentdb : public Command {
                  fmt::format("{}, {} were there, {} deleted", counted(result.written, "row", "rows"),
                              with_separators(result.unchanged), with_separators(result.deleted)));
         }
+        if (result.to_delete > 0) {
+            line(dry_run_ ? "to delete" : "not deleted",
+                 fmt::format("{}, whose keys are gone{}", counted(result.to_delete, "row", "rows"),
+                             dry_run_ ? "" : ": see below"));
+        }
         line("speed",
              fmt::format("{}  ({})", rate_text(result.items_per_second), duration_text(result.seconds)));
         line("memory", bytes_text(static_cast<double>(peak_memory_bytes())) + " at most");
@@ -176,7 +192,7 @@ class MigrateAgentdb : public Command {
                 "Redis was written to until the end, or does not say (a cluster does not, nor a user who may "
                 "not ask INFO): the counts may be of a moving target.\n");
         }
-        if (!result.consistent && !result.interrupted) {
+        if (!result.consistent && !result.interrupted && !result.refused) {
             fmt::print(
                 "Rows and quarantined keys are not as many as Redis has keys. Run the same command again; if "
                 "it "
@@ -198,6 +214,10 @@ class MigrateAgentdb : public Command {
                       {"written", result.written},
                       {"unchanged", result.unchanged},
                       {"deleted", result.deleted},
+                      {"to_delete", result.to_delete},
+                      {"deletes_refused", result.refused.has_value()},
+                      {"refusal", result.refused ? nlohmann::json(result.refused->what()) : nlohmann::json()},
+                      {"lookalike_keys", result.lookalikes.keys},
                       {"looks", result.looks},
                       {"consistent", result.consistent},
                       {"moving_target", result.moving_target},
@@ -241,6 +261,7 @@ class MigrateAgentdb : public Command {
                           {"kinds", kinds},
                           {"differences", differences},
                           {"unsettled", result.unsettled},
+                          {"lookalike_keys", result.lookalikes.keys},
                           {"interrupted", result.interrupted},
                           {"seconds", result.seconds},
                           {"peak_memory_bytes", peak_memory_bytes()}});
@@ -260,6 +281,7 @@ class MigrateAgentdb : public Command {
             for (const auto& difference : result.differences) {
                 fmt::print("  {}: {}\n", difference.key, difference.what);
             }
+            if (const auto hint = result.lookalikes.text(); !hint.empty()) fmt::print("note: {}\n", hint);
             if (found > static_cast<std::int64_t>(result.differences.size())) fmt::print("  and more\n");
             if (result.unsettled > 0) {
                 fmt::print("  {} changed all the while, and can't be judged\n",

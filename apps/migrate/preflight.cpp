@@ -9,6 +9,7 @@
 #include "core/text.h"
 #include "embeddings/collection.h"
 #include "exit_code.h"
+#include "learning_settings.h"
 #include "milvus/endpoint.h"
 #include "preflight_report.h"
 #include "progress_view.h"
@@ -34,6 +35,7 @@ class Preflight : public Command {
         app->add_flag("--full", full_, "read every embedding, not only a sample")->group("Looking");
         add_settings("Looking", {"migration.hnsw_m", "migration.ef_construction"});
         add_media_settings();
+        add_learning_settings();
         add_server_settings();
         add_general_flags();
     }
@@ -47,6 +49,9 @@ class Preflight : public Command {
         if (!only_connectivity_ && report.servers[0].reached) {
             report.source = source_address(settings);
             look_inside(report, context);
+        }
+        if (!only_connectivity_ && report.servers[3].reached) {
+            for (auto& fault : learning_faults(settings)) report.reasons.push_back(std::move(fault));
         }
         judge(report);
         if (context.json) {

@@ -52,7 +52,11 @@ class Configuration {
         flags_.add(
             app_, "Storage",
             {"storage.mode", "storage.shadow_share", "storage.outbox_alarm", "storage.anti_entropy_secs"});
-        flags_.add(app_, "Learning", {"agentdb.mode"});
+        flags_.add(app_, "Learning",
+                   {"agentdb.mode", "agentdb.key_prefix", "agentdb.fields.agent_id", "agentdb.fields.state",
+                    "agentdb.fields.action", "agentdb.fields.reward", "agentdb.fields.next_state",
+                    "agentdb.fields.done", "agentdb.fields.timestamp", "agentdb.fields.state_hash",
+                    "agentdb.fields.q_value"});
         flags_.add(app_, "Cache", {"cache.secs"});
         flags_.add(app_, "Servers",
                    {"neo4j.uri", "neo4j.user", "neo4j.database", "neo4j.ca_file", "milvus.uri",
@@ -195,7 +199,14 @@ engine::EngineConfig engine_config(const Settings& settings, sync::MediaMapping 
     config.anti_entropy_every = std::chrono::seconds(settings.anti_entropy_secs);
     if (!settings.redis_url.empty()) config.redis = cli::redis_address(settings);
     if (const auto mode = agentdb_mode_of(settings)) {
-        config.learning = {config.redis, settings.postgres_url, *mode, !settings.agentdb_mode.empty()};
+        config.learning = {config.redis,
+                           settings.postgres_url,
+                           *mode,
+                           !settings.agentdb_mode.empty(),
+                           {settings.agentdb_key_prefix,
+                            {settings.agent_id_field, settings.state_field, settings.action_field,
+                             settings.reward_field, settings.next_state_field, settings.done_field,
+                             settings.timestamp_field, settings.state_hash_field, settings.q_value_field}}};
     }
     if (settings.cache_secs > 0) {
         if (!config.redis) {

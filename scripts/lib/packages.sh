@@ -58,7 +58,7 @@ install_quietly() {
     mkdir -p "${cluster%/*}"
     echo 'create_main_cluster = false' >"$cluster"
   fi
-  for unit in redis-server postgresql; do
+  for unit in redis-server postgresql pgbouncer; do
     [[ -e /lib/systemd/system/$unit.service ]] || new+=("$unit")
   done
   apt-get update -q=2

@@ -18,4 +18,4 @@ DEBIAN_PACKAGES=(
   'postgresql-15=15.*' 'redis-server=5:7.0.*'
 )
 # Only for scripts/test.sh.
-DEBIAN_TEST_PACKAGES=('spin=6.5.*' 'tmux=3.3*' 'clang-14=1:14.0.*' 'libclang-rt-14-dev=1:14.0.*' 'clang-format-14=1:14.0.*')
+DEBIAN_TEST_PACKAGES=('spin=6.5.*' 'pgbouncer=1.18.*' 'tmux=3.3*' 'clang-14=1:14.0.*' 'libclang-rt-14-dev=1:14.0.*' 'clang-format-14=1:14.0.*')

@@ -31,7 +31,7 @@ std::int64_t fingerprint_of(const Source& source) {
     return content_hash(source) * 31 + source.expires_at_ms.value_or(0) * 7 + static_cast<int>(source.type);
 }
 
-Judgement judge(const Source& source, const Row* row) {
+Judgement judge(const Source& source, const Row* row, const FieldNames* names) {
     Judgement judgement;
     judgement.fingerprint = fingerprint_of(source);
     if (source.type == Source::Type::missing) {
@@ -40,7 +40,7 @@ Judgement judge(const Source& source, const Row* row) {
         return judgement;
     }
     Row ours;
-    if (auto fault = parse(source, ours)) {
+    if (auto fault = parse(source, ours, names)) {
         judgement.verdict = row == nullptr ? Verdict::quarantined : Verdict::different;
         judgement.what = fmt::format("PostgreSQL has a row, but the value cannot be one: {}", *fault);
     } else if (row == nullptr) {
@@ -87,21 +87,24 @@ class Comparison {
             stores_.redis([](redis::Keyspace& keyspace) { return key_count(keyspace, call_deadline()); });
         progress_.begin("comparing", keys.value_or(0));
         std::int64_t compared = 0;
-        scan_values(stores_, options_, [&](std::vector<Source>&& batch) {
-            for (const auto& [source, judgement] : judge_all(batch)) {
-                if (judgement.verdict == Verdict::equal || judgement.verdict == Verdict::quarantined) {
-                    count(source->kind, judgement, key_text(source->key));
-                } else if (judgement.verdict != Verdict::absent) {
-                    suspect(source->key, judgement);
+        scan_values(
+            stores_, options_,
+            [&](std::vector<Source>&& batch) {
+                for (const auto& [source, judgement] : judge_all(batch)) {
+                    if (judgement.verdict == Verdict::equal || judgement.verdict == Verdict::quarantined) {
+                        count(source->kind, judgement, key_text(source->key));
+                    } else if (judgement.verdict != Verdict::absent) {
+                        suspect(source->key, judgement);
+                    }
                 }
-            }
-            progress_.done(compared += static_cast<std::int64_t>(batch.size()));
-        });
+                progress_.done(compared += static_cast<std::int64_t>(batch.size()));
+            },
+            result_.lookalikes);
     }
 
     std::vector<std::pair<const Source*, Judgement>> judge_all(const std::vector<Source>& sources) {
         std::vector<std::pair<const Source*, Judgement>> judgements;
-        const auto now_us = now() * 1000;
+        const auto now_us = stores_.now_ms() * 1000;
         for (const auto kind : kKinds) {
             std::vector<std::string_view> keys;
             for (const auto& source : sources) {
@@ -116,20 +119,32 @@ class Comparison {
             for (const auto& source : sources) {
                 if (source.kind != kind) continue;
                 const auto found = by_key.find(source.key);
-                judgements.emplace_back(&source,
-                                        judge(source, found == by_key.end() ? nullptr : found->second));
+                judgements.emplace_back(
+                    &source,
+                    judge(source, found == by_key.end() ? nullptr : found->second, options_.names()));
             }
         }
+        forgive_doubled(judgements, now_us);
         return judgements;
     }
 
-    std::int64_t now() {
-        const auto redis =
-            stores_.redis([](redis::Keyspace& keyspace) { return redis_time_ms(keyspace, call_deadline()); });
-        if (redis) return *redis;
-        return std::chrono::duration_cast<std::chrono::milliseconds>(
-                   std::chrono::system_clock::now().time_since_epoch())
-            .count();
+    /// A Q value whose agent, state and action another key's row has is quarantined by the copy, and not
+    /// missing. Where that other row is no longer right, it is named itself.
+    void forgive_doubled(std::vector<std::pair<const Source*, Judgement>>& judgements, std::int64_t now_us) {
+        std::vector<Row> rows;
+        std::vector<Judgement*> of_rows;
+        for (auto& [source, judgement] : judgements) {
+            if (source->kind != Kind::q_value || judgement.verdict != Verdict::missing) continue;
+            of_rows.push_back(&judgement);
+            parse(*source, rows.emplace_back(), options_.names());
+        }
+        if (rows.empty()) return;
+        const auto doubled =
+            stores_.postgres([&](Connection& session) { return held_by_other_keys(session, rows, now_us); });
+        for (const auto row : doubled) {
+            of_rows[row]->verdict = Verdict::quarantined;
+            of_rows[row]->what.clear();
+        }
     }
 
     void from_postgres() {
@@ -144,7 +159,7 @@ class Comparison {
                     [&](Connection& session) { return page_of_keys(session, kind, after, kPage); });
                 if (rows.empty()) break;
                 after = rows.back().key;
-                const auto now_us = now() * 1000;
+                const auto now_us = stores_.now_ms() * 1000;
                 std::vector<std::string> keys;
                 for (const auto& row : rows) {
                     if (!row.digest.expires_at_us || *row.digest.expires_at_us > now_us)
@@ -164,7 +179,7 @@ class Comparison {
         if (suspects_.size() < kMostSuspects || suspects_.contains(key)) {
             suspects_.insert_or_assign(key, std::move(judgement));
         } else {
-            count(*kind_of_key(key), judgement, key_text(key));
+            count(find_kind(key).value_or(KindAt{}).kind, judgement, key_text(key));
         }
     }
 

@@ -19,7 +19,8 @@ struct Difference {
 struct CompareResult {
     std::array<CompareCounts, 4> kinds;
     std::vector<Difference> differences;  ///< the first hundred
-    std::int64_t unsettled = 0;           ///< changed at every look
+    Lookalikes lookalikes;
+    std::int64_t unsettled = 0;  ///< changed at every look
     std::int64_t errors = 0;
     double seconds = 0;
     bool interrupted = false;

@@ -3,15 +3,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "agentdb/capture_token.h"
+#include "agentdb/lease.h"
 #include "agentdb/parallel_write.h"
 #include "agentdb/quarantine.h"
+#include "agentdb/sample.h"
 #include "agentdb/schema.h"
 #include "agentdb/stores.h"
 #include "agentdb/sweep.h"
 #include "agentdb/table_writer.h"
 #include "agentdb/value_scan.h"
+#include "core/deletions.h"
+#include "core/unique_name.h"
 
 namespace crossover::agentdb {
 namespace {
@@ -21,8 +26,9 @@ using Clock = std::chrono::steady_clock;
 constexpr int kMostLooks = 5;
 /// Fewer rows are not worth indexes of their own making.
 constexpr std::int64_t kDropIndexesFrom = 20'000;
-/// Of sessions that copy ("agentdb2").
-constexpr const char* kCopyLock = "7019267256385544498";
+/// For another copy's lease: one that was killed holds it for kLeaseTime.
+constexpr std::chrono::seconds kWaitForOther{15};
+static_assert(kWaitForOther > 2 * kLeaseTime);
 
 double seconds_since(Clock::time_point begin) {
     return std::chrono::duration<double>(Clock::now() - begin).count();
@@ -49,15 +55,18 @@ class Copy {
         // A stop by the user, or by a thread that failed.
         const std::stop_callback relay(user_, [this] { stopping_.request_stop(); });
         try {
+            check_fields();
             if (options_.dry_run) {
                 dry_run();
             } else {
                 copy();
             }
         } catch (const Error& error) {
+            if (error.kind() == ErrorKind::cancelled && taken_over_) throw copy_taken_over(database_);
             if (error.kind() != ErrorKind::cancelled || !user_.stop_requested()) throw;
             result_.interrupted = true;
         }
+        if (auto hint = result_.lookalikes.text(); !hint.empty()) result_.notes.push_back(std::move(hint));
         result_.written = tally_.written;
         result_.unchanged = tally_.unchanged;
         result_.errors = progress_.errors();
@@ -67,23 +76,41 @@ class Copy {
     }
 
   private:
+    /// Before anything is written.
+    void check_fields() {
+        const auto guesses = sample_fields(stores_, options_);
+        if (auto refusal = refuse_guesses(guesses, redis::to_string(options_.redis))) throw *refusal;
+        for (const auto& guess : guesses) result_.notes.push_back(guess.text());
+    }
+
     void dry_run() {
         look();
         take_counts();
+        if (!options_.postgres_url.empty()) {
+            const bool there = stores_.postgres(
+                [](Connection& session) { return schema_version(session, call_deadline()) > 0; });
+            if (there) result_.to_delete = count_gone().gone;
+        }
         result_.consistent = true;
     }
 
     void copy() {
-        stores_.at_session_open([this](Connection& session) { take_lock(session); });
-        stores_.postgres([](Connection& session) {
+        stores_.postgres([this](Connection& session) {
+            database_ = session.name();
+            require_writable(session);
             migrate_schema(session, Deadline::after(std::chrono::minutes(10)));
             require_redis_primary(session);
+        });
+        take_lease();
+        const LeaseKeeper keeper(options_.postgres_url, Lease::copy, holder_, [this] {
+            taken_over_ = true;
+            stopping_.request_stop();
         });
         note_empty_tables();
         drop_indexes_where_worthwhile();
         const auto token = read_capture_token(stores_);
         bool complete = false;
-        while (!complete && result_.looks < kMostLooks) complete = round();
+        while (!complete && !ended_ && result_.looks < kMostLooks) complete = round();
         quarantine_.finish_look();
         stores_.postgres([](Connection& session) { make_durable(session); });
         result_.consistent = complete;
@@ -142,12 +169,17 @@ class Copy {
             indexes_dropped_ = false;
         }
         if (!tally_.session_lost) stores_.postgres([](Connection& session) { make_durable(session); });
-        result_.deleted += sweep_expired_rows(stores_, options_);
+        result_.deleted += sweep_expired_rows(stores_, holder_, options_);
         take_counts();
         const bool whole = !tally_.session_lost && !walked_anew_;
         const bool quiet = whole && write_mark().nothing_since(before);
         if (quiet && !tally_.has_stale() && is_even(result_.kinds)) return true;
         sweep();
+        if (result_.refused) {
+            // All that is there was copied, once a look was whole.
+            ended_ = whole && (quiet || result_.looks >= 2);
+            return false;
+        }
         take_counts();
         if (!quiet && result_.looks >= 2) result_.moving_target = !write_mark().nothing_since(before);
         if (tally_.session_lost || walked_anew_ || result_.looks < 2) return false;
@@ -180,12 +212,15 @@ class Copy {
                         : options_.dry_run ? "reading"
                                            : "copying",
                         expected_);
-        write_in_parallel(options_, stores_.patience(), tally_, quarantine_, stopping_,
+        write_in_parallel(options_, holder_, stores_.patience(), tally_, quarantine_, stopping_,
                           [&](const GiveBatch& give) {
-                              scan_values(stores_, options_, [&](std::vector<Source>&& batch) {
-                                  give(std::move(batch));
-                                  progress_.done(tally_.handled, quarantined());
-                              });
+                              scan_values(
+                                  stores_, options_,
+                                  [&](std::vector<Source>&& batch) {
+                                      give(std::move(batch));
+                                      progress_.done(tally_.handled, quarantined());
+                                  },
+                                  result_.lookalikes);
                           });
         stores_.check_stop();
         ++result_.looks;
@@ -196,12 +231,55 @@ class Copy {
         }
     }
 
+    /// Deletes rows whose key is gone, or holds nothing valid now; all of them, or none where they are so
+    /// many that somebody must have been asked.
     void sweep() {
         progress_.begin("sweeping");
+        const auto stale = tally_.take_stale();
+        auto count = count_gone();
+        count.gone += static_cast<std::int64_t>(stale.size());
+        result_.refused = refusal(count);
+        result_.to_delete = result_.refused ? count.gone : 0;
+        if (result_.refused || count.gone + count.expired == 0) return;
+        swept_ += count.gone;
         for (const auto kind : kKinds) {
-            if (options_.includes(kind)) result_.deleted += sweep_rows_without_key(stores_, kind);
+            if (options_.includes(kind)) {
+                result_.deleted += sweep_rows_without_key(stores_, holder_, kind, most_to_delete(count));
+            }
         }
-        result_.deleted += sweep_rows_of_bad_values(stores_, tally_.take_stale());
+        result_.deleted += sweep_rows_of_bad_values(stores_, holder_, stale);
+    }
+
+    RowCount count_gone() {
+        RowCount all;
+        for (const auto kind : kKinds) {
+            if (!options_.includes(kind)) continue;
+            const auto count = count_rows_without_key(stores_, kind);
+            all.rows += count.rows;
+            all.gone += count.gone;
+            all.expired += count.expired;
+        }
+        return all;
+    }
+
+    /// What is deleted counts over the whole run, however many looks it takes.
+    std::optional<Error> refusal(const RowCount& count) {
+        if (options_.allow_deletes || count.gone == 0) return std::nullopt;
+        const auto redis = redis::to_string(options_.redis);
+        if (tally_.handled == 0) {
+            const auto hint = result_.lookalikes.text();
+            return deletion_refused(System::redis, count.gone, count.rows, database_,
+                                    fmt::format("{} has not one key of the learning state{}{}", redis,
+                                                hint.empty() ? "" : ". ", hint));
+        }
+        if (!needs_permission_to_delete(swept_ + count.gone, swept_ + count.rows)) return std::nullopt;
+        return deletion_refused(System::redis, count.gone, count.rows, database_,
+                                fmt::format("{} no longer has their keys, or nothing valid there", redis));
+    }
+
+    std::int64_t most_to_delete(const RowCount& count) const {
+        if (options_.allow_deletes) return std::numeric_limits<std::int64_t>::max();
+        return std::max({count.gone, std::int64_t(100), count.rows / 10});
     }
 
     KindCounts& of(Kind kind) { return result_.kinds[index_of(kind)]; }
@@ -225,16 +303,17 @@ class Copy {
         for (auto& kind : result_.kinds) kind.redis_keys = kind.rows + kind.quarantined;
     }
 
-    void take_lock(Connection& session) {
-        const auto end = Deadline::after(std::chrono::seconds(15));  // a killed one's session ends soon
+    void take_lease() {
+        const auto end = Deadline::after(kWaitForOther);
         Backoff backoff;
-        while (session.exec(fmt::format("SELECT pg_try_advisory_lock({})", kCopyLock), call_deadline())
-                   .value(0, 0) != "t") {
+        while (!stores_.postgres([this](Connection& session) {
+            return agentdb::take_lease(session, Lease::copy, holder_, call_deadline());
+        })) {
             if (end.passed()) {
                 throw Error(
                     System::postgres, ErrorKind::conflict,
                     fmt::format("Another 'migrate migrate-agentdb' is at work on {}. Wait for it to end.",
-                                session.name()));
+                                database_));
             }
             progress_.waiting("waiting for another copy to end");
             if (!sleep_for(backoff.next(), stores_.patience().stop)) stores_.check_stop();
@@ -249,14 +328,19 @@ class Copy {
     }
 
     const CopyOptions& options_;
+    const std::string holder_ = unique_name();
     ProgressReport progress_;
     const std::stop_token user_;
     std::stop_source stopping_;
     CopyTally tally_;
     Quarantine quarantine_;
+    std::string database_;
+    std::atomic<bool> taken_over_{false};   ///< by another copy
     std::atomic<bool> walked_anew_{false};  ///< in this look
     Stores stores_;
     bool indexes_dropped_ = false;
+    bool ended_ = false;      ///< though not complete
+    std::int64_t swept_ = 0;  ///< rows counted as gone, in the sweeps so far
     std::int64_t expected_ = 0;
     CopyResult result_;
 };

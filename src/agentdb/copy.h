@@ -3,12 +3,15 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "agentdb/progress.h"
 #include "agentdb/record.h"
+#include "agentdb/value_scan.h"
+#include "core/error.h"
 #include "redis/connection.h"
 
 namespace crossover::agentdb {
@@ -19,8 +22,14 @@ struct CopyOptions {
     std::size_t batch_size = 5'000;  ///< keys written in one transaction, fewer where values are large
     bool skip_history = false;       ///< leave experiences alone
     bool dry_run = false;            ///< read and parse, write nothing
+    bool allow_deletes = false;      ///< of many rows, see core/deletions.h
+    std::string key_prefix;          ///< before "rl:" in the user's keys
+    FieldNames fields;
+    std::vector<std::string> given_fields;  ///< usual names of those that the user named: no guesses at them
     std::string quarantine_file;
 
+    /// For parse().
+    const FieldNames* names() const { return fields == FieldNames() ? nullptr : &fields; }
     bool includes(Kind kind) const { return !skip_history || kind != Kind::experience; }
 };
 
@@ -36,6 +45,11 @@ struct CopyResult {
     double seconds = 0, items_per_second = 0;              ///< keys of the first look
     bool consistent = false;  ///< rows + quarantined = Redis's keys, for each kind
     bool interrupted = false;
+    /// Rows whose key is gone: as many as were left because deleting them was refused, or as a dry run
+    /// finds. Rows past their own expiry do not count.
+    std::int64_t to_delete = 0;
+    std::optional<Error> refused;  ///< to delete them; all else was done
+    Lookalikes lookalikes;
     bool moving_target = false;  ///< Redis was written to until the end, or does not say
     std::vector<std::string> notes;
     std::vector<std::string> examples;  ///< of the quarantine
@@ -46,7 +60,8 @@ struct CopyResult {
 ///
 /// One look at all keys copies what PostgreSQL lacks, and is enough where Redis says that it took no write
 /// meanwhile. Else looks follow that compare each key with what is known of its row, and a sweep after each:
-/// rows whose key is gone are deleted (sweep.h).
+/// rows whose key is gone are deleted (sweep.h), unless they are so many that the run must be allowed to, or
+/// Redis has not one key of ours.
 CopyResult run_copy(const CopyOptions& options, const std::function<void(const CopyProgress&)>& on_progress,
                     const std::stop_token& stop);
 

@@ -14,8 +14,8 @@ constexpr std::size_t kQueuedBatches = 2;
 
 }  // namespace
 
-void write_in_parallel(const CopyOptions& options, const Patience& patience, CopyTally& tally,
-                       Quarantine& quarantine, std::stop_source stopping,
+void write_in_parallel(const CopyOptions& options, const std::string& holder, const Patience& patience,
+                       CopyTally& tally, Quarantine& quarantine, std::stop_source stopping,
                        const std::function<void(const GiveBatch&)>& produce) {
     BoundedQueue<std::vector<Source>> queue(kQueuedBatches);
     std::mutex mutex;
@@ -24,7 +24,7 @@ void write_in_parallel(const CopyOptions& options, const Patience& patience, Cop
     for (int i = 0; i < kWriters; ++i) {
         writers.emplace_back([&] {
             try {
-                TableWriter writer(options, patience, tally, quarantine);
+                TableWriter writer(options, holder, patience, tally, quarantine);
                 while (const auto batch = queue.pop(patience.stop)) writer.write(*batch);
             } catch (...) {
                 {

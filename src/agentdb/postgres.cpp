@@ -14,7 +14,7 @@ namespace crossover::agentdb {
 namespace {
 
 constexpr int kOidUnknown = 0;
-constexpr std::int32_t kOidBytea = 17;
+constexpr std::int32_t kOidBytea = 17, kOidText = 25;
 
 void put_int32(std::string& bytes, std::int32_t number) {
     for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(number >> shift & 0xFF);
@@ -69,6 +69,20 @@ std::string one_line(std::string_view text) {
 std::string_view advice(ErrorKind kind, std::string_view sqlstate) {
     if (sqlstate == "42P01") return " Run 'migrate migrate-agentdb', which makes the tables.";
     if (sqlstate == "53100") return " Make room on its disk.";
+    if (sqlstate == "25006") {
+        return " It is a standby, or set to be only read: name the primary in DATABASE_URL.";
+    }
+    if (sqlstate == "3F000") {
+        return " Give its user a search_path with a schema that exists (ALTER ROLE … SET search_path = "
+               "public).";
+    }
+    if (sqlstate == "57014") {
+        return " Somebody cancelled it, or its user's statement_timeout is too short (ALTER ROLE … SET "
+               "statement_timeout).";
+    }
+    if (sqlstate == "55P03") {
+        return " Somebody holds a lock for longer than its user's lock_timeout (pg_locks shows who).";
+    }
     if (sqlstate == "42501") return " Grant its user the right, or use another user in DATABASE_URL.";
     switch (kind) {
         case ErrorKind::authentication:
@@ -118,14 +132,16 @@ ErrorKind kind_of_sqlstate(std::string_view sqlstate) {
     return ErrorKind::rejected;
 }
 
-std::string bytea_array(std::span<const std::string_view> elements) {
+namespace {
+
+std::string array_of(std::int32_t type, std::span<const std::string_view> elements) {
     std::string bytes;
     std::size_t size = 20;
     for (const auto element : elements) size += 4 + element.size();
     bytes.reserve(size);
     put_int32(bytes, elements.empty() ? 0 : 1);  // dimensions
     put_int32(bytes, 0);                         // no NULL in it
-    put_int32(bytes, kOidBytea);
+    put_int32(bytes, type);
     if (elements.empty()) return bytes;
     put_int32(bytes, static_cast<std::int32_t>(elements.size()));
     put_int32(bytes, 1);  // first index
@@ -134,6 +150,15 @@ std::string bytea_array(std::span<const std::string_view> elements) {
         bytes += element;
     }
     return bytes;
+}
+
+}  // namespace
+
+std::string bytea_array(std::span<const std::string_view> elements) {
+    return array_of(kOidBytea, elements);
+}
+std::string text_array(std::span<const std::string_view> elements) {
+    return array_of(kOidText, elements);
 }
 
 void Result::Free::operator()(pg_result* result) const {
@@ -209,12 +234,32 @@ Connection::Connection(const std::string& url, Deadline deadline, const std::str
         PQsetnonblocking(connection_, 1);
         PQsetNoticeProcessor(
             connection_, [](void*, const char*) {}, nullptr);
-        // A statement whose client was killed or gave up ends soon, not when it is through.
-        if (server_version() >= 140000) exec("SET client_connection_check_interval = '2s'", deadline);
+        look_around(deadline);
     } catch (...) {
         close();
         throw;
     }
+}
+
+/// A pooler makes up the number of the process that it tells; the server's own answer differs. In a session
+/// that is ours alone a statement whose client was killed or gave up ends soon, not when it is through.
+void Connection::look_around(Deadline deadline) {
+    const auto seen = exec(
+        fmt::format("SELECT pg_backend_pid() = {0}, current_setting('transaction_read_only') = 'on', CASE "
+                    "WHEN pg_backend_pid() = {0} THEN set_config('client_connection_check_interval', '2s', "
+                    "false) END",
+                    PQbackendPID(connection_)),
+        deadline);
+    pooled_ = seen.value(0, 0) != "t";
+    read_only_ = seen.value(0, 1) == "t";
+}
+
+void require_writable(const Connection& connection) {
+    if (!connection.read_only()) return;
+    throw Error(System::postgres, ErrorKind::not_ready,
+                fmt::format("{} can only be read: it is a standby, or its user or database is set so "
+                            "(default_transaction_read_only). Name the primary in DATABASE_URL.",
+                            connection.name()));
 }
 
 Connection::~Connection() {
@@ -378,6 +423,10 @@ Result Connection::exec(const std::string& sql, std::span<const Parameter> param
 
 void Connection::prepare(const std::string& name, const std::string& sql, Deadline deadline) {
     if (connection_ == nullptr) lost("before a statement");
+    if (pooled_) {
+        unprepared_[name] = sql;
+        return;
+    }
     send(PQsendPrepare(connection_, name.c_str(), sql.c_str(), kOidUnknown, nullptr) == 1, deadline);
     finish(deadline);
 }
@@ -385,6 +434,7 @@ void Connection::prepare(const std::string& name, const std::string& sql, Deadli
 Result Connection::exec_prepared(const std::string& name, std::span<const Parameter> parameters,
                                  Deadline deadline, Format format) {
     if (connection_ == nullptr) lost("before a statement");
+    if (pooled_) return exec(unprepared_.at(name), parameters, deadline, format);
     const Arrays arrays(parameters);
     send(PQsendQueryPrepared(connection_, name.c_str(), arrays.count(), arrays.values.data(),
                              arrays.lengths.data(), arrays.formats.data(),

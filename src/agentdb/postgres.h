@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -41,6 +42,8 @@ struct Parameter {
 
 /// An array of BYTEA in its binary form, for `= ANY($1::bytea[])`; to be given as Parameter::binary.
 std::string bytea_array(std::span<const std::string_view> elements);
+/// Of TEXT, for `$1::text[]`, likewise.
+std::string text_array(std::span<const std::string_view> elements);
 
 /// The form in which a statement's values come back.
 enum class Format { text, binary };
@@ -89,6 +92,7 @@ class Connection {
                 Format format = Format::text) {
         return exec(sql, std::span(parameters.begin(), parameters.size()), deadline, format);
     }
+    /// Behind a pooler nothing is prepared, and exec_prepared sends the statement each time.
     void prepare(const std::string& name, const std::string& sql, Deadline deadline);
     Result exec_prepared(const std::string& name, std::span<const Parameter> parameters, Deadline deadline,
                          Format format = Format::text);
@@ -109,6 +113,11 @@ class Connection {
     std::int64_t end_copy(Deadline deadline);
 
     bool usable() const { return connection_ != nullptr; }
+    /// A pooler such as PgBouncer stands between: what is set for the session, or prepared in it, may be
+    /// somebody else's with the next transaction.
+    bool pooled() const { return pooled_; }
+    /// When it was made: a standby, or a user or database that may only read.
+    bool read_only() const { return read_only_; }
     /// Inside a transaction, failed or not.
     bool in_transaction() const;
     /// "postgresql://host:port/database": without user and password.
@@ -117,6 +126,7 @@ class Connection {
     int server_version() const;
 
   private:
+    void look_around(Deadline deadline);
     void wait(short events, Deadline deadline, std::string_view what);
     void flush(Deadline deadline);
     void send(bool sent, Deadline deadline);
@@ -129,15 +139,25 @@ class Connection {
 
     std::string name_;
     pg_conn* connection_ = nullptr;
+    bool pooled_ = false, read_only_ = false;
+    std::map<std::string, std::string> unprepared_;     ///< statements by name, behind a pooler
     std::unique_ptr<pg_result, Result::Free> pending_;  ///< taken, not yet judged
 };
 
-/// BEGIN, and ROLLBACK where no commit was made. The destructor never throws; a session that can't roll back
+/// What a transaction of ours begins with: the time-outs that an administrator has given the user are meant
+/// for others. Here deadlines end a statement, and a client that is gone ends it too; a client that is frozen
+/// holds its locks for a minute.
+inline constexpr std::string_view kBegin =
+    "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; "
+    "SET LOCAL idle_in_transaction_session_timeout = '60s'; SET LOCAL client_connection_check_interval = "
+    "'2s'";
+
+/// kBegin, and ROLLBACK where no commit was made. The destructor never throws; a session that can't roll back
 /// in ten seconds is over.
 class Transaction {
   public:
     explicit Transaction(Connection& connection, Deadline deadline) : connection_(connection) {
-        connection_.exec("BEGIN", deadline);
+        connection_.exec(std::string(kBegin), deadline);
     }
     ~Transaction();
     Transaction(const Transaction&) = delete;
@@ -149,6 +169,9 @@ class Transaction {
     Connection& connection_;
     bool open_ = true;
 };
+
+/// Throws `not_ready`, with what to do, where nothing can be written.
+void require_writable(const Connection& connection);
 
 /// What to do with a SQLSTATE; for tests.
 ErrorKind kind_of_sqlstate(std::string_view sqlstate);

@@ -18,6 +18,8 @@ namespace {
 
 using Fault = std::optional<std::string>;
 
+const FieldNames kUsual;
+
 constexpr std::int64_t kEarliestSecond = -210'866'803'200;  // PostgreSQL's 4714-11-24 BC
 constexpr std::int64_t kLatestSecond = 9'224'318'015'999;   // and 294276-12-31
 
@@ -168,33 +170,46 @@ struct Column {
     std::string_view name;
     bool required;
     Fault (*take)(const JsonField& field, Form form, Row& row);
+    std::string FieldNames::*renamed = nullptr;  ///< the user's name for it
+    JsonType type = JsonType::null;              ///< null = any
+
+    std::string_view shown(const FieldNames* names) const {
+        return names != nullptr && renamed != nullptr ? names->*renamed : name;
+    }
 };
 
 constexpr Column kExperienceColumns[] = {
     {"agent_id", true,
-     [](const auto& field, Form form, Row& row) { return need_text(field, form, row.agent_id); }},
-    {"state", true, [](const auto& field, Form form, Row& row) { return need_json(field, form, row.state); }},
+     [](const auto& field, Form form, Row& row) { return need_text(field, form, row.agent_id); },
+     &FieldNames::agent_id, JsonType::string},
+    {"state", true, [](const auto& field, Form form, Row& row) { return need_json(field, form, row.state); },
+     &FieldNames::state},
     {"action", true,
-     [](const auto& field, Form form, Row& row) { return need_json(field, form, row.action); }},
-    {"reward", true, need_double},
+     [](const auto& field, Form form, Row& row) { return need_json(field, form, row.action); },
+     &FieldNames::action},
+    {"reward", true, need_double, &FieldNames::reward, JsonType::number},
     {"next_state", false,
      [](const auto& field, Form form, Row& row) {
          row.has_next_state = true;
          return need_json(field, form, row.next_state);
-     }},
-    {"done", true, [](const auto& field, Form form, Row& row) { return need_done(field, form, row.done); }},
-    {"timestamp", true, need_timestamp},
+     },
+     &FieldNames::next_state},
+    {"done", true, [](const auto& field, Form form, Row& row) { return need_done(field, form, row.done); },
+     &FieldNames::done, JsonType::boolean},
+    {"timestamp", true, need_timestamp, &FieldNames::timestamp, JsonType::number},
     {"version", false, need_version},
 };
 
 constexpr std::size_t kVisitsColumn = 4;
 constexpr Column kQValueColumns[] = {
     {"agent_id", true,
-     [](const auto& field, Form form, Row& row) { return need_text(field, form, row.agent_id); }},
+     [](const auto& field, Form form, Row& row) { return need_text(field, form, row.agent_id); },
+     &FieldNames::agent_id, JsonType::string},
     {"state_hash", true,
-     [](const auto& field, Form form, Row& row) { return need_text(field, form, row.state_hash); }},
-    {"action", true, need_q_action},
-    {"value", true, need_double},
+     [](const auto& field, Form form, Row& row) { return need_text(field, form, row.state_hash); },
+     &FieldNames::state_hash, JsonType::string},
+    {"action", true, need_q_action, &FieldNames::action},
+    {"value", true, need_double, &FieldNames::q_value, JsonType::number},
     {"visits", false,
      [](const auto& field, Form form, Row& row) { return need_count(field, form, row.visits); }},
     {"version", false, need_version},
@@ -203,8 +218,29 @@ static_assert(kQValueColumns[kVisitsColumn].name == "visits");
 
 using SeenColumns = std::bitset<8>;
 
-Fault take_fields(std::span<const Column> columns, std::span<const JsonField> fields, Form form, Row& row,
-                  SeenColumns& seen) {
+/// Gives fields of the user's names the usual ones.
+Fault use_usual_names(std::span<const Column> columns, std::span<JsonField> fields, const FieldNames& names) {
+    for (const auto& column : columns) {
+        if (column.renamed == nullptr || names.*column.renamed == column.name) continue;
+        const auto named = [&](std::string_view name) {
+            return std::find_if(fields.begin(), fields.end(),
+                                [&](const JsonField& field) { return field.name == name; });
+        };
+        const auto found = named(names.*column.renamed);
+        if (found == fields.end()) continue;
+        if (named(column.name) != fields.end()) {
+            return fmt::format("both {} and {} are there", found->name, column.name);
+        }
+        found->name = column.name;
+    }
+    return std::nullopt;
+}
+
+Fault take_fields(std::span<const Column> columns, std::span<JsonField> fields, Form form, Row& row,
+                  SeenColumns& seen, const FieldNames* names) {
+    if (names != nullptr) {
+        if (auto fault = use_usual_names(columns, fields, *names)) return fault;
+    }
     for (const auto& field : fields) {
         const auto column = std::find_if(columns.begin(), columns.end(),
                                          [&](const Column& one) { return one.name == field.name; });
@@ -216,19 +252,25 @@ Fault take_fields(std::span<const Column> columns, std::span<const JsonField> fi
         if (auto fault = column->take(field, form, row)) return fault;
     }
     for (std::size_t i = 0; i < columns.size(); ++i) {
-        if (columns[i].required && !seen[i]) return fmt::format("{} is missing", columns[i].name);
+        if (columns[i].required && !seen[i]) return fmt::format("{} is missing", columns[i].shown(names));
     }
     return std::nullopt;
 }
 
-Fault experience(std::span<const JsonField> fields, Form form, Row& row) {
-    SeenColumns seen;
-    return take_fields(kExperienceColumns, fields, form, row, seen);
+std::span<const Column> columns_of_kind(Kind kind) {
+    if (kind == Kind::experience) return kExperienceColumns;
+    if (kind == Kind::q_value) return kQValueColumns;
+    return {};
 }
 
-Fault q_value(std::span<const JsonField> fields, Form form, Row& row) {
+Fault experience(std::span<JsonField> fields, Form form, Row& row, const FieldNames* names) {
     SeenColumns seen;
-    if (auto fault = take_fields(kQValueColumns, fields, form, row, seen)) return fault;
+    return take_fields(kExperienceColumns, fields, form, row, seen, names);
+}
+
+Fault q_value(std::span<JsonField> fields, Form form, Row& row, const FieldNames* names) {
+    SeenColumns seen;
+    if (auto fault = take_fields(kQValueColumns, fields, form, row, seen, names)) return fault;
     if (!seen[kVisitsColumn]) add_extra(row.extra, "visits", "null");
     if (row.agent_id.size() + row.state_hash.size() + row.action.size() > kLongestKey) {
         return "agent_id, state_hash and action together are longer than PostgreSQL's index can hold";
@@ -299,7 +341,8 @@ Fault fields_of(const Source& source, std::vector<JsonField>& fields, Form& form
 
 /// The rest of the key, cut where an index could not hold it.
 std::string agent_of_key(const Source& source) {
-    const auto rest = std::string_view(source.key).substr(prefix_of(source.kind).size());
+    const auto beginning = find_kind(source.key).value_or(KindAt{source.kind, 0}).at;
+    const auto rest = std::string_view(source.key).substr(beginning + prefix_of(source.kind).size());
     auto text = is_text(rest) ? std::string(rest) : key_text(rest);
     if (text.size() > kLongestKey) text.resize(kLongestKey);
     return text;
@@ -341,7 +384,7 @@ void read_extra(const Row& row, Exact& exact) {
 }
 
 /// Name and JSON text of each field.
-std::vector<std::pair<std::string, std::string>> json_fields(const Row& row) {
+std::vector<std::pair<std::string, std::string>> json_fields(const Row& row, const FieldNames& names) {
     std::vector<std::pair<std::string, std::string>> fields;
     const auto add = [&](std::string name, std::string json) {
         fields.emplace_back(std::move(name), std::move(json));
@@ -360,18 +403,19 @@ std::vector<std::pair<std::string, std::string>> json_fields(const Row& row) {
             if (field.name != "version" || row.version == 0) add(field.name, std::string(field.value));
         }
     } else {
-        add("agent_id", quoted(row.agent_id));
+        add(names.agent_id, quoted(row.agent_id));
         if (row.kind == Kind::experience) {
-            add("state", row.state);
-            add("action", row.action);
-            add("reward", exact.number.empty() ? number_text(row.number) : exact.number);
-            if (row.has_next_state) add("next_state", row.next_state);
-            add("done", row.done ? "true" : "false");
-            add("timestamp", exact.timestamp.empty() ? seconds_text(row.occurred_at_us) : exact.timestamp);
+            add(names.state, row.state);
+            add(names.action, row.action);
+            add(names.reward, exact.number.empty() ? number_text(row.number) : exact.number);
+            if (row.has_next_state) add(names.next_state, row.next_state);
+            add(names.done, row.done ? "true" : "false");
+            add(names.timestamp,
+                exact.timestamp.empty() ? seconds_text(row.occurred_at_us) : exact.timestamp);
         } else {
-            add("state_hash", quoted(row.state_hash));
-            add("action", exact.action_is_number ? row.action : quoted(row.action));
-            add("value", exact.number.empty() ? number_text(row.number) : exact.number);
+            add(names.state_hash, quoted(row.state_hash));
+            add(names.action, exact.action_is_number ? row.action : quoted(row.action));
+            add(names.q_value, exact.number.empty() ? number_text(row.number) : exact.number);
             if (!exact.no_visits) add("visits", std::to_string(row.visits));
         }
         for (const auto& field : exact.others) add(field.name, std::string(field.value));
@@ -410,9 +454,18 @@ std::string_view prefix_of(Kind kind) {
     return kPrefixes[index_of(kind)];
 }
 
-std::optional<Kind> kind_of_key(std::string_view key) {
+std::optional<Kind> kind_of_key(std::string_view key, std::string_view prefix) {
+    if (!key.starts_with(prefix)) return std::nullopt;
+    key.remove_prefix(prefix.size());
     for (const auto kind : kKinds) {
         if (key.starts_with(prefix_of(kind))) return kind;
+    }
+    return std::nullopt;
+}
+
+std::optional<KindAt> find_kind(std::string_view key) {
+    for (auto at = key.find("rl:"); at != std::string_view::npos; at = key.find("rl:", at + 1)) {
+        if (const auto kind = kind_of_key(key.substr(at))) return KindAt{*kind, at};
     }
     return std::nullopt;
 }
@@ -450,7 +503,23 @@ std::int64_t content_hash(const Source& source) {
     return std::bit_cast<std::int64_t>(XXH3_64bits(all.data(), all.size()));
 }
 
-std::optional<std::string> parse(const Source& source, Row& row) {
+std::vector<RequiredField> required_fields(Kind kind) {
+    std::vector<RequiredField> required;
+    for (const auto& column : columns_of_kind(kind)) {
+        if (column.required) required.push_back({column.name, column.renamed, column.type});
+    }
+    return required;
+}
+
+std::vector<JsonField> fields_of(const Source& source) {
+    std::vector<JsonField> fields;
+    Form form{};
+    if (source.type != Source::Type::text && source.type != Source::Type::hash) return {};
+    if (fields_of(source, fields, form)) return {};
+    return fields;
+}
+
+std::optional<std::string> parse(const Source& source, Row& row, const FieldNames* names) {
     row.clear(source.kind);
     row.key = source.key;
     if (source.key.size() > kLongestKey) {
@@ -477,10 +546,10 @@ std::optional<std::string> parse(const Source& source, Row& row) {
         if (auto fault = fields_of(source, fields, form)) return fault;
         switch (source.kind) {
             case Kind::experience:
-                if (auto fault = experience(fields, form, row)) return fault;
+                if (auto fault = experience(fields, form, row, names)) return fault;
                 break;
             case Kind::q_value:
-                if (auto fault = q_value(fields, form, row)) return fault;
+                if (auto fault = q_value(fields, form, row, names)) return fault;
                 break;
             default:
                 row.agent_id = agent_of_key(source);
@@ -494,21 +563,22 @@ std::optional<std::string> parse(const Source& source, Row& row) {
     return std::nullopt;
 }
 
-std::string json_of(const Row& row) {
-    return row.kind == Kind::policy ? row.body : object_of(json_fields(row));
+std::string json_of(const Row& row, const FieldNames* names) {
+    return row.kind == Kind::policy ? row.body : object_of(json_fields(row, names ? *names : kUsual));
 }
 
-HashFields hash_of(const Row& row) {
+HashFields hash_of(const Row& row, const FieldNames* renamed) {
     HashFields fields;
-    for (auto& [name, json] : json_fields(row)) {
+    const auto& names = renamed ? *renamed : kUsual;
+    for (auto& [name, json] : json_fields(row, names)) {
         if (json_type(json) != JsonType::string) {
             fields.emplace_back(name, json);
             continue;
         }
         auto text = unquoted(json);
         // In a hash a bare text is a string, unless it would be read as something else.
-        const bool is_json_field =
-            row.kind == Kind::experience && (name == "state" || name == "action" || name == "next_state");
+        const bool is_json_field = row.kind == Kind::experience &&
+                                   (name == names.state || name == names.action || name == names.next_state);
         const auto bare = trimmed(text);
         const bool ambiguous =
             is_json_field &&
@@ -519,11 +589,42 @@ HashFields hash_of(const Row& row) {
     return fields;
 }
 
+namespace {
+
+template <class Rename>
+std::string renamed(std::string_view object, Kind kind, Rename&& rename) {
+    std::vector<JsonField> fields;
+    if (json_object(object, fields)) return std::string(object);
+    std::string out;
+    for (const auto& field : fields) {
+        std::string_view name = field.name;
+        for (const auto& column : columns_of_kind(kind)) {
+            if (column.renamed != nullptr) rename(column, name);
+        }
+        add_extra(out, name, field.value);
+    }
+    return out.empty() ? "{}" : out + "}";
+}
+
+}  // namespace
+
+std::string with_user_names(std::string_view object, Kind kind, const FieldNames& names) {
+    return renamed(object, kind, [&](const Column& column, std::string_view& name) {
+        if (name == column.name) name = names.*column.renamed;
+    });
+}
+
+std::string with_usual_names(std::string_view object, Kind kind, const FieldNames& names) {
+    return renamed(object, kind, [&](const Column& column, std::string_view& name) {
+        if (name == names.*column.renamed) name = column.name;
+    });
+}
+
 std::string difference(const Row& redis, const Row& postgres) {
     if (redis.version != postgres.version) return "version";
     if (redis.expires_at_us != postgres.expires_at_us) return "expiry";
     if (redis.kind == Kind::policy) return redis.body == postgres.body ? "" : "policy";
-    const auto ours = json_fields(redis), theirs = json_fields(postgres);
+    const auto ours = json_fields(redis, kUsual), theirs = json_fields(postgres, kUsual);
     const auto find = [](const auto& fields, const std::string& name) -> const std::string* {
         for (const auto& [known, json] : fields) {
             if (known == name) return &json;

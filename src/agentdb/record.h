@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "agentdb/json_text.h"
+
 /// What Redis's values mean, and the rows that they become. Nothing here does any I/O; only `json_of` and
 /// `hash_of`, the way back, belong to rows that PostgreSQL gave.
 namespace crossover::agentdb {
@@ -26,8 +28,24 @@ std::string_view name_of(Kind kind);
 std::string_view table_of(Kind kind);
 /// "rl:experience:", …
 std::string_view prefix_of(Kind kind);
-/// Nothing for any other key.
-std::optional<Kind> kind_of_key(std::string_view key);
+/// Nothing for any other key. `prefix` is what the user's keys have before "rl:".
+std::optional<Kind> kind_of_key(std::string_view key, std::string_view prefix = {});
+
+/// Where one of the four beginnings stands in a key, behind whatever prefix.
+struct KindAt {
+    Kind kind = Kind::experience;
+    std::size_t at = 0;
+};
+std::optional<KindAt> find_kind(std::string_view key);
+
+/// What the user's values call the fields that have a column; the names here are always read, too.
+struct FieldNames {
+    std::string agent_id = "agent_id", state = "state", action = "action", reward = "reward",
+                next_state = "next_state", done = "done", timestamp = "timestamp", state_hash = "state_hash",
+                q_value = "value";
+
+    bool operator==(const FieldNames&) const = default;
+};
 
 using HashFields = std::vector<std::pair<std::string, std::string>>;
 
@@ -77,8 +95,18 @@ struct Row {
 std::int64_t content_hash(const Source& source);
 
 /// Fills in the row, or says why the value can't be one. `row` is reused, so that nothing is allocated for
-/// most.
-std::optional<std::string> parse(const Source& source, Row& row);
+/// most. Without `names` the usual ones hold.
+std::optional<std::string> parse(const Source& source, Row& row, const FieldNames* names = nullptr);
+
+/// A field without which a value of this kind is no row.
+struct RequiredField {
+    std::string_view name;             ///< the usual one
+    std::string FieldNames::*renamed;  ///< the user's
+    JsonType type;                     ///< null = any
+};
+std::vector<RequiredField> required_fields(Kind kind);
+/// The fields of a value; nothing where it has none. They refer to it.
+std::vector<JsonField> fields_of(const Source& source);
 
 /// Longer keys have no place in a B-tree of PostgreSQL.
 inline constexpr std::size_t kLongestKey = 2600;
@@ -86,8 +114,13 @@ inline constexpr std::size_t kLongestKey = 2600;
 inline constexpr std::int64_t kLargestValue = 255 << 20;
 
 /// The row as the JSON text that it is in Redis (of a policy: its bytes), as a hash's fields likewise.
-std::string json_of(const Row& row);
-HashFields hash_of(const Row& row);
+std::string json_of(const Row& row, const FieldNames* names = nullptr);
+HashFields hash_of(const Row& row, const FieldNames* names = nullptr);
+
+/// A JSON object that was checked, with the user's names instead of the usual ones, or the other way round;
+/// values stay as they are.
+std::string with_user_names(std::string_view object, Kind kind, const FieldNames& names);
+std::string with_usual_names(std::string_view object, Kind kind, const FieldNames& names);
 
 /// What differs in content ("reward", "version", "expiry"), or empty. Both of one kind and key.
 std::string difference(const Row& redis, const Row& postgres);

@@ -44,8 +44,8 @@ return 1
 enum class Step { unchanged, expired, kept, blocked, write };
 
 /// The command that brings the row to its key, as it was read.
-void add_command(redis::Pipeline& pipeline, const std::string& digest, const Row& row,
-                 const Source& current) {
+void add_command(redis::Pipeline& pipeline, const std::string& digest, const Row& row, const Source& current,
+                 const FieldNames* names) {
     const bool hash = current.type == Source::Type::hash && row.kind != Kind::policy;
     std::vector<std::string> words;
     if (current.type == Source::Type::text) words.push_back(current.text);
@@ -57,9 +57,9 @@ void add_command(redis::Pipeline& pipeline, const std::string& digest, const Row
     if (hash) {
         // A field that says the same keeps its bytes.
         Row before;
-        const bool readable = !parse(current, before);
-        const auto former = readable ? hash_of(before) : HashFields();
-        for (auto& [name, text] : hash_of(row)) {
+        const bool readable = !parse(current, before, names);
+        const auto former = readable ? hash_of(before, names) : HashFields();
+        for (auto& [name, text] : hash_of(row, names)) {
             const bool same = std::find(former.begin(), former.end(), std::pair(name, text)) != former.end();
             const auto original = std::find_if(current.fields.begin(), current.fields.end(),
                                                [&](const auto& field) { return field.first == name; });
@@ -67,7 +67,7 @@ void add_command(redis::Pipeline& pipeline, const std::string& digest, const Row
             words.push_back(same && original != current.fields.end() ? original->second : text);
         }
     } else {
-        words.push_back(json_of(row));
+        words.push_back(json_of(row, names));
     }
     const auto expiry = row.expires_at_us ? std::to_string(*row.expires_at_us / 1000) : std::string();
     const std::string_view type = current.type == Source::Type::text   ? "string"
@@ -112,11 +112,13 @@ class Reverse {
             if (options_.includes(kind)) bring(kind);
         }
         if (options_.dry_run) return;
-        if (blocked_ > 0) {
+        std::int64_t blocked = 0;
+        for (const auto& counts : result_.kinds) blocked += counts.blocked;
+        if (blocked > 0) {
             result_.notes.push_back(fmt::format(
                 "{} of another type in Redis than the rows can be written over: see them with --verify, "
                 "delete them in Redis and run this again.",
-                counted_keys(blocked_)));
+                counted_keys(blocked)));
             return;
         }
         if (options_.skip_history) {
@@ -134,6 +136,7 @@ class Reverse {
 
     /// The lock waits for the writes in flight: what is committed after it has a version of after it.
     Barrier begin(Connection& session) {
+        require_writable(session);
         require_schema(session, call_deadline());
         Transaction transaction(session, call_deadline());
         const auto state = session.exec(
@@ -179,7 +182,8 @@ class Reverse {
         std::optional<std::string> after;
         for (bool more = true; more;) {
             stores_.check_stop();
-            // What was brought before a failure is not counted twice: `after` moves with each group.
+            // What was brought before a failure is not counted twice: `after` moves with each group, and a
+            // group counts when all of it was brought.
             more = stores_.postgres([&](Connection& session) {
                 std::vector<Row> group;
                 std::size_t rows = 0, bytes = 0;
@@ -204,10 +208,10 @@ class Reverse {
     }
 
     void bring(Kind kind, const std::vector<Row>& rows) {
-        auto& counts = result_.kinds[index_of(kind)];
+        ReverseCounts counts;
         std::vector<const Row*> open;
         for (const auto& row : rows) open.push_back(&row);
-        counts.rows += static_cast<std::int64_t>(rows.size());
+        counts.rows = static_cast<std::int64_t>(rows.size());
         for (int tries = 0; !open.empty(); ++tries) {
             if (tries == kMostTries) {
                 throw Error(
@@ -219,6 +223,7 @@ class Reverse {
             }
             open = attempt(open, counts);
         }
+        result_.kinds[index_of(kind)].add(counts);
         progress_.done(brought_ += static_cast<std::int64_t>(rows.size()));
     }
 
@@ -264,7 +269,7 @@ class Reverse {
                     ++counts.expired;
                     break;
                 case Step::blocked:
-                    ++blocked_;
+                    ++counts.blocked;
                     ++counts.kept;
                     break;
                 case Step::kept:
@@ -275,7 +280,7 @@ class Reverse {
                         ++counts.written;
                         break;
                     }
-                    add_command(pipeline, script_, *row, *found);
+                    add_command(pipeline, script_, *row, *found, options_.names());
                     sent.push_back(row);
                     if (pipeline.encoded().size() >= kGroupBytes) send();
             }
@@ -284,14 +289,14 @@ class Reverse {
         return again;
     }
 
-    static Step step(const Row& row, const Source& current, std::optional<std::int64_t> now_ms) {
+    Step step(const Row& row, const Source& current, std::optional<std::int64_t> now_ms) const {
         if (now_ms && row.expires_at_us && *row.expires_at_us <= *now_ms * 1000) return Step::expired;
         if (current.type == Source::Type::missing) return Step::write;
         if (current.type == Source::Type::other || current.type == Source::Type::too_large)
             return Step::blocked;
         Row redis;
         // What can't be read has no version: PostgreSQL is the primary.
-        if (parse(current, redis)) return Step::write;
+        if (parse(current, redis, options_.names())) return Step::write;
         if (redis.version > row.version) return Step::kept;
         return difference(redis, row).empty() ? Step::unchanged : Step::write;
     }
@@ -300,11 +305,20 @@ class Reverse {
     ProgressReport progress_;
     Stores stores_;
     std::string script_;
-    std::int64_t brought_ = 0, blocked_ = 0;
+    std::int64_t brought_ = 0;
     ReverseResult result_;
 };
 
 }  // namespace
+
+void ReverseCounts::add(const ReverseCounts& more) {
+    rows += more.rows;
+    written += more.written;
+    unchanged += more.unchanged;
+    expired += more.expired;
+    kept += more.kept;
+    blocked += more.blocked;
+}
 
 ReverseResult run_reverse(const CopyOptions& options,
                           const std::function<void(const CopyProgress&)>& on_progress,

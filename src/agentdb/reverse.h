@@ -8,6 +8,9 @@ struct ReverseCounts {
     std::int64_t rows = 0, written = 0, unchanged = 0;
     std::int64_t expired = 0;  ///< rows whose time is over: they are not brought
     std::int64_t kept = 0;     ///< keys of Redis that are newer, or of another type
+    std::int64_t blocked = 0;  ///< of those, of another type
+
+    void add(const ReverseCounts& more);
 };
 
 struct ReverseResult {

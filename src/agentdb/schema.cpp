@@ -41,6 +41,11 @@ INSERT INTO agentdb_state DEFAULT VALUES;
 COMMENT ON TABLE rl_experiences IS 'Reinforcement learning: what an agent met; redis_key is the key in Redis.';
 COMMENT ON COLUMN rl_experiences.extra IS
   'Other fields; and known ones whose exact text the column cannot hold.';
+)",
+    R"(
+CREATE TABLE agentdb_lease (name TEXT PRIMARY KEY, holder TEXT, held_until TIMESTAMPTZ NOT NULL DEFAULT now());
+INSERT INTO agentdb_lease (name) VALUES ('copy'), ('handover');
+COMMENT ON TABLE agentdb_lease IS 'Who copies, and who moves the primary, now.';
 )"};
 static_assert(kSteps.size() == kSchemaVersion);
 
@@ -82,7 +87,6 @@ void require_utf8(Connection& connection, Deadline deadline) {
 }
 
 void lock_schema(Connection& connection, Deadline deadline) {
-    connection.exec("SET LOCAL lock_timeout = 0", deadline);
     connection.exec(fmt::format("SELECT pg_advisory_xact_lock({})", kSchemaLock), deadline);
 }
 

@@ -6,7 +6,7 @@
 namespace crossover::agentdb {
 
 /// The newest schema that this program knows.
-inline constexpr int kSchemaVersion = 1;
+inline constexpr int kSchemaVersion = 2;
 
 /// 0 = there is none. Reads only.
 int schema_version(Connection& connection, Deadline deadline);

@@ -59,7 +59,7 @@ void SourceReader::read_slice(std::span<const std::string> keys, const std::func
         auto& reply = replies[i];
         Source source;
         source.key = keys[i];
-        source.kind = *kind_of_key(source.key);
+        source.kind = find_kind(source.key).value_or(KindAt{}).kind;
         if (reply.error_code() == "WRONGTYPE") {
             hashes.push_back(others.size());
             others.push_back(std::move(source));

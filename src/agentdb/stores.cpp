@@ -27,9 +27,7 @@ Stores::Stores(const CopyOptions& options, std::stop_token stop, ProgressReport&
 Connection& Stores::session() {
     if (!session_ || !session_->usable()) {
         session_.reset();
-        auto made = open_session(options_.postgres_url);
-        if (prepare_) prepare_(*made);
-        session_ = std::move(made);
+        session_ = open_session(options_.postgres_url);
     }
     return *session_;
 }
@@ -78,6 +76,15 @@ std::vector<Source> Stores::read(std::span<const std::string> keys) {
 
 std::vector<bool> Stores::exist(std::span<const std::string> keys) {
     return redis([&](redis::Keyspace&) { return reader_.exist(keys); });
+}
+
+std::int64_t Stores::now_ms() {
+    const auto told =
+        redis([](redis::Keyspace& keyspace) { return redis_time_ms(keyspace, call_deadline()); });
+    if (told) return *told;
+    return std::chrono::duration_cast<std::chrono::milliseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
+        .count();
 }
 
 }  // namespace crossover::agentdb

@@ -25,9 +25,6 @@ class Stores {
     Stores(const Stores&) = delete;
     Stores& operator=(const Stores&) = delete;
 
-    /// Called with each session that is made, before it is used; what it throws is the action's failure.
-    void at_session_open(std::function<void(Connection&)> prepare) { prepare_ = std::move(prepare); }
-
     template <class Action>
     auto postgres(Action&& action) {
         return patience_.ride_out([&] { return action(session()); });
@@ -42,7 +39,11 @@ class Stores {
     void read(std::span<const std::string> keys, const std::function<void(Source&&)>& sink);
     std::vector<Source> read(std::span<const std::string> keys);
     std::vector<bool> exist(std::span<const std::string> keys);
+    /// By Redis's clock, or by ours where it does not tell.
+    std::int64_t now_ms();
 
+    /// For parse().
+    const FieldNames* names() const { return options_.names(); }
     void check_stop() const { patience_.check_stop(); }
     /// For threads that ask a server on connections of their own.
     const Patience& patience() const { return patience_; }
@@ -56,7 +57,6 @@ class Stores {
     Patience patience_;
     redis::Keyspace keyspace_;
     SourceReader reader_;
-    std::function<void(Connection&)> prepare_;
     std::unique_ptr<Connection> session_;
 };
 

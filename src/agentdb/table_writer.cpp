@@ -87,6 +87,7 @@ TableWriter::Outcome TableWriter::attempt(Kind kind, const std::vector<const Sou
     fresh_.clear(kind);
     changed_.clear(kind);
     std::vector<const Source*> fresh, changed;
+    const auto* names = options_.names();
     for (const auto* source : sources) {
         const auto known = digests.find(source->key);
         const bool is_known = known != digests.end();
@@ -94,7 +95,7 @@ TableWriter::Outcome TableWriter::attempt(Kind kind, const std::vector<const Sou
             ++outcome.unchanged;
             continue;
         }
-        if (auto fault = parse(*source, row_)) {
+        if (auto fault = parse(*source, row_, names)) {
             outcome.refusals.push_back({source, std::move(*fault)});
             if (is_known) tally_.add_stale(source->key);
         } else if (options_.dry_run) {
@@ -124,10 +125,11 @@ Digests TableWriter::digests_of(Kind kind, const std::vector<const Source*>& sou
 void TableWriter::write_encoded(const EncodedRows& rows, const std::vector<const Source*>& sources,
                                 bool upsert, Outcome& outcome) {
     if (rows.size() == 0) return;
-    outcome.written += write_rows(*connection_, rows, upsert, [&](std::size_t i, const std::string& reason) {
-        outcome.refusals.push_back({sources[i], reason});
-        if (upsert) tally_.add_stale(sources[i]->key);
-    });
+    outcome.written +=
+        write_rows(*connection_, holder_, rows, upsert, [&](std::size_t i, const std::string& reason) {
+            outcome.refusals.push_back({sources[i], reason});
+            if (upsert) tally_.add_stale(sources[i]->key);
+        });
 }
 
 }  // namespace crossover::agentdb

@@ -39,9 +39,10 @@ struct CopyTally {
 /// thread at a time; several writers share a tally and a quarantine.
 class TableWriter {
   public:
-    TableWriter(const CopyOptions& options, const Patience& patience, CopyTally& tally,
-                Quarantine& quarantine)
-        : options_(options), patience_(patience), tally_(tally), quarantine_(quarantine) {}
+    /// `holder` of the lease `copy`.
+    TableWriter(const CopyOptions& options, const std::string& holder, const Patience& patience,
+                CopyTally& tally, Quarantine& quarantine)
+        : options_(options), holder_(holder), patience_(patience), tally_(tally), quarantine_(quarantine) {}
 
     /// Each of another key. Failures are ridden out; throws crossover::Error of System::postgres, and what
     /// the quarantine throws.
@@ -64,6 +65,7 @@ class TableWriter {
                        Outcome& outcome);
 
     const CopyOptions& options_;
+    const std::string& holder_;
     const Patience& patience_;
     CopyTally& tally_;
     Quarantine& quarantine_;

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "agentdb/copy_encoding.h"
+#include "agentdb/lease.h"
 #include "agentdb/patience.h"
 
 namespace crossover::agentdb {
@@ -38,10 +39,17 @@ std::string stage_of(Kind kind) {
 }
 
 constexpr const char* kPrimary = "SELECT primary_store FROM agentdb_state";
-/// The lock holds a handover back until the transaction ends.
-constexpr const char* kBeginAsCopy = "BEGIN; SELECT primary_store FROM agentdb_state FOR SHARE";
+/// The locks hold a handover, and who would take the copy's lease, back until the transaction ends. Without
+/// statistics of a table that was just filled, a look-up by key would read all of it; and plans that only
+/// seem dear then would be compiled, for 20 ms each.
+std::string begin_as_copy(const std::string& holder) {
+    return fmt::format(
+        "{}; SET LOCAL synchronous_commit = off; SET LOCAL enable_seqscan = off; SET LOCAL jit = off; WITH "
+        "held AS ({}) SELECT primary_store, EXISTS (SELECT FROM held) FROM agentdb_state FOR SHARE",
+        kBegin, lease_condition(Lease::copy, holder));
+}
 
-/// `state` is the answer to kPrimary, or to kBeginAsCopy.
+/// `state` is the answer to kPrimary, or to begin_as_copy.
 void refuse_other_primary(const Connection& connection, const Result& state) {
     if (state.rows() == 1 && state.value(0, 0) == "redis") return;
     const auto store = state.rows() == 1 ? std::string(state.value(0, 0)) : "unknown";
@@ -60,9 +68,11 @@ void refuse_other_primary(const Connection& connection, const Result& state) {
 /// Rolls back unless committed.
 class CopyTransaction {
   public:
-    explicit CopyTransaction(Connection& connection) : connection_(connection) {
+    CopyTransaction(Connection& connection, const std::string& holder) : connection_(connection) {
         try {
-            refuse_other_primary(connection, connection.exec(kBeginAsCopy, call_deadline()));
+            const auto state = connection.exec(begin_as_copy(holder), call_deadline());
+            refuse_other_primary(connection, state);
+            if (state.value(0, 1) != "t") throw copy_taken_over(connection.name());
         } catch (...) {
             roll_back();
             throw;
@@ -173,8 +183,9 @@ bool is_about_data(const Error& error) {
 
 class RowWriter {
   public:
-    RowWriter(Connection& connection, const EncodedRows& rows, const OnRefused& refused)
-        : connection_(connection), rows_(rows), refused_(refused) {}
+    RowWriter(Connection& connection, const std::string& holder, const EncodedRows& rows,
+              const OnRefused& refused)
+        : connection_(connection), holder_(holder), rows_(rows), refused_(refused) {}
 
     std::int64_t write(std::size_t from, std::size_t to, bool upsert) {
         if (from == to) return 0;
@@ -194,20 +205,20 @@ class RowWriter {
 
   private:
     std::int64_t insert(std::size_t from, std::size_t to) {
-        CopyTransaction transaction(connection_);
+        CopyTransaction transaction(connection_, holder_);
         copy_into(connection_, std::string(table_of(rows_.kind)), rows_, from, to);
         transaction.commit();
         return static_cast<std::int64_t>(to - from);
     }
 
     std::int64_t merge(std::size_t from, std::size_t to) {
-        connection_.exec(fmt::format("CREATE TEMP TABLE IF NOT EXISTS {} (LIKE {}) ON COMMIT DELETE ROWS",
-                                     stage_of(rows_.kind), table_of(rows_.kind)),
-                         call_deadline());
         std::vector<std::string> lost;
         std::int64_t written = 0;
         {
-            CopyTransaction transaction(connection_);
+            CopyTransaction transaction(connection_, holder_);
+            connection_.exec(fmt::format("CREATE TEMP TABLE {} (LIKE {}) ON COMMIT DROP",
+                                         stage_of(rows_.kind), table_of(rows_.kind)),
+                             call_deadline());
             copy_into(connection_, stage_of(rows_.kind), rows_, from, to);
             written =
                 merge_stage(connection_, rows_.kind, [&](std::string_view key) { lost.emplace_back(key); });
@@ -229,9 +240,19 @@ class RowWriter {
     }
 
     Connection& connection_;
+    const std::string& holder_;
     const EncodedRows& rows_;
     const OnRefused& refused_;
 };
+
+/// Rows whose keys are in $1, looked up one by one: what the planner believes of a table that was just filled
+/// does not matter.
+std::string by_key(Kind kind, std::string_view columns) {
+    return fmt::format(
+        "SELECT found.* FROM unnest($1::bytea[]) AS wanted(key) CROSS JOIN LATERAL (SELECT {} "
+        "FROM {} WHERE redis_key = wanted.key OFFSET 0) AS found",
+        columns, table_of(kind));
+}
 
 std::string_view all_columns(Kind kind) {
     return columns_of(kind);
@@ -289,20 +310,14 @@ Row row_at(const Result& result, std::size_t i, Kind kind) {
 }  // namespace
 
 std::unique_ptr<Connection> open_session(const std::string& url) {
-    auto connection = std::make_unique<Connection>(url, Deadline::after(std::chrono::seconds(10)),
-                                                   "crossover migrate-agentdb");
-    // Without statistics of a table that was just filled, a look-up by key would read all of it; and plans
-    // that only seem dear then would be compiled, for 20 ms each.
-    connection->exec(
-        "SET synchronous_commit = off; SET enable_seqscan = off; SET jit = off; SET timezone = 'UTC'; "
-        "SET client_min_messages = error",
-        call_deadline());
-    return connection;
+    return std::make_unique<Connection>(url, Deadline::after(std::chrono::seconds(10)),
+                                        "crossover migrate-agentdb");
 }
 
 void make_durable(Connection& connection) {
-    connection.exec("BEGIN; SET LOCAL synchronous_commit = on; SELECT txid_current(); COMMIT",
-                    call_deadline());
+    connection.exec(
+        fmt::format("{}; SET LOCAL synchronous_commit = on; SELECT txid_current(); COMMIT", kBegin),
+        call_deadline());
 }
 
 void require_redis_primary(Connection& connection) {
@@ -314,14 +329,13 @@ Digests read_digests(Connection& connection, Kind kind, std::span<const std::str
     if (keys.empty()) return digests;
     digests.reserve(keys.size());
     const auto array = bytea_array(keys);
-    const auto result = connection.exec(
-        fmt::format(
-            "SELECT redis_key, version, content_hash, expires_at FROM {} WHERE redis_key = ANY($1::bytea[])",
-            table_of(kind)),
-        {Parameter::binary(array)}, call_deadline(), Format::binary);
+    Transaction transaction(connection, call_deadline());
+    const auto result = connection.exec(by_key(kind, "redis_key, version, content_hash, expires_at"),
+                                        {Parameter::binary(array)}, call_deadline(), Format::binary);
     for (std::size_t i = 0; i < result.rows(); ++i) {
         digests.emplace(std::string(result.value(i, 0)), digest_at(result, i, 1));
     }
+    transaction.commit(call_deadline());
     return digests;
 }
 
@@ -340,13 +354,14 @@ void EncodedRows::clear(Kind of) {
     keys.clear();
 }
 
-std::int64_t write_rows(Connection& connection, const EncodedRows& rows, bool upsert,
-                        const OnRefused& refused) {
-    return RowWriter(connection, rows, refused).write(0, rows.size(), upsert);
+std::int64_t write_rows(Connection& connection, const std::string& holder, const EncodedRows& rows,
+                        bool upsert, const OnRefused& refused) {
+    return RowWriter(connection, holder, rows, refused).write(0, rows.size(), upsert);
 }
 
 std::vector<KeyedDigest> page_of_keys(Connection& connection, Kind kind,
                                       const std::optional<std::string>& after, std::size_t limit) {
+    Transaction transaction(connection, call_deadline());
     const auto result =
         connection.exec(fmt::format("SELECT redis_key, version, content_hash, expires_at FROM {} WHERE "
                                     "redis_key >{} $1 ORDER BY redis_key "
@@ -359,10 +374,12 @@ std::vector<KeyedDigest> page_of_keys(Connection& connection, Kind kind,
     for (std::size_t i = 0; i < result.rows(); ++i) {
         page.push_back({std::string(result.value(i, 0)), digest_at(result, i, 1)});
     }
+    transaction.commit(call_deadline());
     return page;
 }
 
-std::int64_t delete_unchanged(Connection& connection, Kind kind, std::span<const KeyedDigest> rows) {
+std::int64_t delete_unchanged(Connection& connection, const std::string& holder, Kind kind,
+                              std::span<const KeyedDigest> rows) {
     if (rows.empty()) return 0;
     std::vector<std::string_view> keys;
     std::string versions = "{", hashes = "{";
@@ -376,7 +393,7 @@ std::int64_t delete_unchanged(Connection& connection, Kind kind, std::span<const
     versions += '}';
     hashes += '}';
     const auto array = bytea_array(keys);
-    CopyTransaction transaction(connection);
+    CopyTransaction transaction(connection, holder);
     const auto deleted =
         connection
             .exec(fmt::format(
@@ -390,8 +407,9 @@ std::int64_t delete_unchanged(Connection& connection, Kind kind, std::span<const
     return deleted;
 }
 
-std::int64_t delete_expired(Connection& connection, Kind kind, std::int64_t now_ms) {
-    CopyTransaction transaction(connection);
+std::int64_t delete_expired(Connection& connection, const std::string& holder, Kind kind,
+                            std::int64_t now_ms) {
+    CopyTransaction transaction(connection, holder);
     const auto deleted =
         connection
             .exec(
@@ -405,20 +423,50 @@ std::int64_t delete_expired(Connection& connection, Kind kind, std::int64_t now_
 }
 
 std::int64_t count_rows(Connection& connection, Kind kind) {
-    return connection
-        .exec(fmt::format("SELECT count(*) FROM {}", table_of(kind)),
-              Deadline::after(std::chrono::minutes(10)))
-        .integer(0, 0);
+    const auto deadline = Deadline::after(std::chrono::minutes(10));
+    Transaction transaction(connection, deadline);
+    const auto rows =
+        connection.exec(fmt::format("SELECT count(*) FROM {}", table_of(kind)), deadline).integer(0, 0);
+    transaction.commit(deadline);
+    return rows;
 }
 
 std::vector<Row> read_rows(Connection& connection, Kind kind, std::span<const std::string_view> keys) {
     std::vector<Row> rows;
     if (keys.empty()) return rows;
     const auto array = bytea_array(keys);
-    const auto result = connection.exec(fmt::format("SELECT {} FROM {} WHERE redis_key = ANY($1::bytea[])",
-                                                    all_columns(kind), table_of(kind)),
-                                        {Parameter::binary(array)}, call_deadline(), Format::binary);
+    Transaction transaction(connection, call_deadline());
+    const auto result = connection.exec(by_key(kind, all_columns(kind)), {Parameter::binary(array)},
+                                        call_deadline(), Format::binary);
     for (std::size_t i = 0; i < result.rows(); ++i) rows.push_back(row_at(result, i, kind));
+    transaction.commit(call_deadline());
+    return rows;
+}
+
+std::vector<std::size_t> held_by_other_keys(Connection& connection, std::span<const Row> q_values,
+                                            std::int64_t now_us) {
+    std::vector<std::string_view> agents, states, actions, keys;
+    for (const auto& row : q_values) {
+        agents.emplace_back(row.agent_id);
+        states.emplace_back(row.state_hash);
+        actions.emplace_back(row.action);
+        keys.emplace_back(row.key);
+    }
+    const auto agent_array = text_array(agents), state_array = text_array(states),
+               action_array = text_array(actions), key_array = bytea_array(keys);
+    const auto found = connection.exec(
+        fmt::format("SELECT g.n - 1 FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[]) WITH "
+                    "ORDINALITY AS g(agent, state, action, key, n) CROSS JOIN LATERAL (SELECT redis_key, "
+                    "expires_at FROM q_values q WHERE q.agent_id = g.agent AND q.state_hash = g.state AND "
+                    "q.action = g.action OFFSET 0) AS held WHERE held.redis_key <> g.key AND (expires_at IS "
+                    "NULL OR expires_at > 'epoch'::timestamptz + {} * interval '1 microsecond')",
+                    now_us),
+        {Parameter::binary(agent_array), Parameter::binary(state_array), Parameter::binary(action_array),
+         Parameter::binary(key_array)},
+        call_deadline());
+    std::vector<std::size_t> rows;
+    for (std::size_t i = 0; i < found.rows(); ++i)
+        rows.push_back(static_cast<std::size_t>(found.integer(i, 0)));
     return rows;
 }
 
@@ -426,10 +474,12 @@ void stream_rows(Connection& connection, Kind kind, const std::optional<std::str
                  std::size_t limit, const std::function<void(Row&&)>& on_row) {
     const std::array<Parameter, 1> parameters{
         Parameter::binary(after ? std::string_view(*after) : std::string_view(""))};
+    const auto deadline = Deadline::after(std::chrono::minutes(10));
+    Transaction transaction(connection, deadline);
     connection.stream(fmt::format("SELECT {} FROM {} WHERE redis_key >{} $1 ORDER BY redis_key LIMIT {}",
                                   all_columns(kind), table_of(kind), after ? "" : "=", limit),
-                      parameters, Deadline::after(std::chrono::minutes(10)),
-                      [&](const Result& result) { on_row(row_at(result, 0, kind)); });
+                      parameters, deadline, [&](const Result& result) { on_row(row_at(result, 0, kind)); });
+    transaction.commit(deadline);
 }
 
 }  // namespace crossover::agentdb

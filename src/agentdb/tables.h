@@ -10,11 +10,12 @@
 #include "agentdb/postgres.h"
 #include "agentdb/record.h"
 
-/// The four tables, read and written for copies. Each function is one transaction or statement, on a session
-/// that `open_session` made.
+/// The four tables, read and written for copies. Each function is one transaction or statement, and leaves
+/// nothing behind in its session. Those that write are given the holder of the lease `copy`, and throw
+/// `conflict` where another has it; and `not_ready` where Redis is not the primary. Their commits are not
+/// waited for on disk until `make_durable`.
 namespace crossover::agentdb {
 
-/// A session for copies: commits are not waited for on disk until `make_durable`.
 std::unique_ptr<Connection> open_session(const std::string& url);
 /// Everything committed by any session so far is on PostgreSQL's disk when this returns.
 void make_durable(Connection& connection);
@@ -48,10 +49,9 @@ using OnRefused = std::function<void(std::size_t row, const std::string& reason)
 
 /// Rows whose keys are believed to be absent go straight into the table; where one is not, and with `upsert`,
 /// the table's row is replaced if it is older, or as old (0, legacy) with other content. Rows that PostgreSQL
-/// can't hold are refused one by one, the others are written. Throws `not_ready` when Redis is not the
-/// primary. Returns how many rows were added or replaced.
-std::int64_t write_rows(Connection& connection, const EncodedRows& rows, bool upsert,
-                        const OnRefused& refused);
+/// can't hold are refused one by one, the others are written. Returns how many rows were added or replaced.
+std::int64_t write_rows(Connection& connection, const std::string& holder, const EncodedRows& rows,
+                        bool upsert, const OnRefused& refused);
 
 /// Keys in order, after `after`, with what is needed to delete just what was seen.
 struct KeyedDigest {
@@ -60,14 +60,19 @@ struct KeyedDigest {
 };
 std::vector<KeyedDigest> page_of_keys(Connection& connection, Kind kind,
                                       const std::optional<std::string>& after, std::size_t limit);
-/// Deletes those that are still as they were seen. Throws `not_ready` when Redis is not the primary.
-std::int64_t delete_unchanged(Connection& connection, Kind kind, std::span<const KeyedDigest> rows);
-/// Deletes what has expired by then. Throws likewise.
-std::int64_t delete_expired(Connection& connection, Kind kind, std::int64_t now_ms);
+/// Deletes those that are still as they were seen.
+std::int64_t delete_unchanged(Connection& connection, const std::string& holder, Kind kind,
+                              std::span<const KeyedDigest> rows);
+/// Deletes what has expired by then.
+std::int64_t delete_expired(Connection& connection, const std::string& holder, Kind kind,
+                            std::int64_t now_ms);
 std::int64_t count_rows(Connection& connection, Kind kind);
 
 /// Whole rows by key.
 std::vector<Row> read_rows(Connection& connection, Kind kind, std::span<const std::string_view> keys);
+/// Which of the Q values given (by their place) another key's row, not yet expired at `now_us`, speaks of.
+std::vector<std::size_t> held_by_other_keys(Connection& connection, std::span<const Row> q_values,
+                                            std::int64_t now_us);
 /// Whole rows in the order of keys, one by one.
 void stream_rows(Connection& connection, Kind kind, const std::optional<std::string>& after,
                  std::size_t limit, const std::function<void(Row&&)>& on_row);

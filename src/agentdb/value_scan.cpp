@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "agentdb/stores.h"
 #include "core/text.h"
 #include "redis/key_scan.h"
 
@@ -13,8 +14,30 @@ namespace {
 constexpr std::size_t kMostBatchBytes = 4 << 20;
 /// Redis does nothing else while it looks at a page of its keys: about a microsecond for each.
 constexpr std::size_t kLargestPage = 1'000;
+/// Keys of ours, and those that would be under another prefix.
+constexpr const char* kPattern = "*rl:*";
+constexpr std::size_t kMostPrefixes = 5;
 
 }  // namespace
+
+void Lookalikes::add(std::string_view key, std::size_t prefix_length) {
+    if (keys++ == 0) example = key_text(key);
+    const auto prefix = key_text(key.substr(0, prefix_length));
+    if (by_prefix.size() < kMostPrefixes || by_prefix.contains(prefix)) ++by_prefix[prefix];
+}
+
+std::string Lookalikes::text() const {
+    if (keys == 0) return {};
+    std::string prefixes;
+    for (const auto& [prefix, count] : by_prefix) {
+        prefixes +=
+            fmt::format("{}{} with '{}'", prefixes.empty() ? "" : ", ", with_separators(count), prefix);
+    }
+    return fmt::format(
+        "{} like the learning state's, but under another prefix, such as {} ({}): --key-prefix names one to "
+        "copy.",
+        keys == 1 ? "1 key looks" : with_separators(keys) + " keys look", example, prefixes);
+}
 
 void read_values(Stores& stores, std::vector<std::string> keys,
                  const std::function<void(std::vector<Source>&&)>& take) {
@@ -35,17 +58,22 @@ void read_values(Stores& stores, std::vector<std::string> keys,
 }
 
 void scan_values(Stores& stores, const CopyOptions& options,
-                 const std::function<void(std::vector<Source>&&)>& take) {
+                 const std::function<void(std::vector<Source>&&)>& take, Lookalikes& lookalikes) {
+    lookalikes = {};
     auto scan = stores.redis([&](redis::Keyspace& keyspace) {
-        return redis::KeyScan(keyspace, "rl:", std::min(options.batch_size, kLargestPage),
+        return redis::KeyScan(keyspace, kPattern, std::min(options.batch_size, kLargestPage),
                               stores.patience().limit);
     });
     std::vector<std::string> page, wanted;
     while (stores.redis([&](redis::Keyspace&) { return scan.next(page, call_deadline()); })) {
         stores.check_stop();
         for (auto& key : page) {
-            const auto kind = kind_of_key(key);
-            if (kind && options.includes(*kind)) wanted.push_back(std::move(key));
+            const auto kind = kind_of_key(key, options.key_prefix);
+            if (!kind) {
+                if (const auto found = find_kind(key)) lookalikes.add(key, found->at);
+            } else if (options.includes(*kind)) {
+                wanted.push_back(std::move(key));
+            }
             if (wanted.size() >= options.batch_size) read_values(stores, std::exchange(wanted, {}), take);
         }
         if (const auto slots = scan.slots_on_the_move(); slots > 0) {

@@ -97,6 +97,26 @@ const std::vector<SettingKey>& table() {
          0,
          0,
          {"redis", "dual", "postgres"}},
+        {"agentdb.key_prefix", "", "--key-prefix", "TEXT",
+         "what the keys in Redis have before 'rl:', such as 'app:'", &S::agentdb_key_prefix},
+        {"agentdb.fields.agent_id", "", "--agent-id-field", "NAME",
+         "field of the agent's id in Redis's values", &S::agent_id_field},
+        {"agentdb.fields.state", "", "--state-field", "NAME", "field of the state in Redis's values",
+         &S::state_field},
+        {"agentdb.fields.action", "", "--action-field", "NAME", "field of the action in Redis's values",
+         &S::action_field},
+        {"agentdb.fields.reward", "", "--reward-field", "NAME", "field of the reward in Redis's values",
+         &S::reward_field},
+        {"agentdb.fields.next_state", "", "--next-state-field", "NAME",
+         "field of the next state in Redis's values", &S::next_state_field},
+        {"agentdb.fields.done", "", "--done-field", "NAME",
+         "field of the end of an episode in Redis's values", &S::done_field},
+        {"agentdb.fields.timestamp", "", "--timestamp-field", "NAME", "field of the time in Redis's values",
+         &S::timestamp_field},
+        {"agentdb.fields.state_hash", "", "--state-hash-field", "NAME",
+         "field of the state of a Q value in Redis's values", &S::state_hash_field},
+        {"agentdb.fields.q_value", "", "--q-value-field", "NAME",
+         "field of the value of a Q value in Redis's values", &S::q_value_field},
         {"storage.shadow_share", "", "--shadow-share", "X",
          "share of answers that shadow_milvus compares, 0 to 1", &S::shadow_share, 0, 1},
         {"storage.outbox_alarm", "", "--outbox-alarm", "N", "changes waiting for Milvus that raise an alarm",
@@ -173,7 +193,7 @@ void set_text(Settings& settings, const SettingKey& key, std::string_view text, 
     settings.*std::get<double Settings::*>(key.member) = number;
 }
 
-/// Reads one YAML file. Keys are two levels deep: a section and a name.
+/// Reads one YAML file. Keys are two levels deep, a section and a name; a name with a dot is a level more.
 class FileReader {
   public:
     FileReader(std::string file, Settings& settings) : file_(std::move(file)), settings_(settings) {
@@ -211,8 +231,20 @@ class FileReader {
 
   private:
     void read_key(const std::string& section, const YAML::Node& name_node, const YAML::Node& value) {
-        const auto name = key_name(name_node);
+        read_key(section, key_name(name_node), name_node, value);
+    }
+
+    void read_key(const std::string& section, const std::string& name, const YAML::Node& name_node,
+                  const YAML::Node& value) {
         const auto& known = sections_[section];
+        if (value.IsMap() && std::any_of(known.begin(), known.end(), [&](const std::string& one) {
+                return one.starts_with(name + ".");
+            })) {
+            for (const auto& pair : value) {
+                read_key(section, fmt::format("{}.{}", name, key_name(pair.first)), pair.first, pair.second);
+            }
+            return;
+        }
         if (std::find(known.begin(), known.end(), name) == known.end()) {
             refuse_unknown(name_node, fmt::format("{}.{}", section, name), "key", paths());
         }

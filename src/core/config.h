@@ -47,8 +47,13 @@ struct Settings {
     std::string metrics_address;  ///< host:port; empty = no metrics are served
 
     std::string storage_mode = "neo4j_only";
-    std::string agentdb_mode;   ///< redis, dual or postgres; empty = redis where there is one, else none
-    double shadow_share = 0.1;  ///< of answers compared in shadow_milvus, 0 to 1
+    std::string agentdb_mode;        ///< redis, dual or postgres; empty = redis where there is one, else none
+    std::string agentdb_key_prefix;  ///< before "rl:" in the keys of the learning state
+    /// What the values of the learning state call their fields.
+    std::string agent_id_field = "agent_id", state_field = "state", action_field = "action",
+                reward_field = "reward", next_state_field = "next_state", done_field = "done",
+                timestamp_field = "timestamp", state_hash_field = "state_hash", q_value_field = "value";
+    double shadow_share = 0.1;               ///< of answers compared in shadow_milvus, 0 to 1
     std::int64_t outbox_alarm = 100'000;     ///< entries
     std::int64_t anti_entropy_secs = 3'600;  ///< between two looks at all ids
     std::int64_t cache_secs = 0;             ///< that answers are kept in Redis; 0 = they are not

@@ -417,9 +417,10 @@ Readiness Engine::readiness() {
     if (state.learning) {
         if (auto why = state.learning->unready(); !why.empty()) return {false, std::move(why)};
     }
-    if (state.gate.mode() != StorageMode::hybrid) return {true, {}};
+    auto note = state.learning ? state.learning->unread() : std::string();
+    if (state.gate.mode() != StorageMode::hybrid) return {true, std::move(note)};
     try {
-        if (state.target->ready_for_search(Deadline::after(2s))) return {true, {}};
+        if (state.target->ready_for_search(Deadline::after(2s))) return {true, std::move(note)};
         return {false, "Milvus has not loaded the collection yet; hybrid mode needs it."};
     } catch (const Error& error) {
         state.metrics.error(error.system(), error.kind());

@@ -45,7 +45,7 @@ struct Answer {
 
 struct Readiness {
     bool ready = false;
-    std::string why;  ///< for a person, where not
+    std::string why;  ///< for a person, where not; or what is less than it should be, empty where nothing
 };
 
 struct Status {

@@ -34,21 +34,24 @@ std::string policy_key(std::string_view agent) {
     return fmt::format("rl:policy:{}", agent);
 }
 
-std::string open_json(const Experience& experience) {
-    auto json =
-        fmt::format(R"({{"agent_id":{},"state":{},"action":{},"reward":{},"done":{},"timestamp":{}.{:06})",
-                    json_text(experience.agent), json_text(experience.decision.state),
-                    json_text(to_string(experience.decision.action)), experience.reward, experience.done,
-                    experience.occurred_us / 1'000'000, experience.occurred_us % 1'000'000);
-    if (experience.next_state) json += R"(,"next_state":)" + json_text(*experience.next_state);
+std::string open_json(const Experience& experience, const agentdb::FieldNames& names) {
+    auto json = fmt::format(
+        R"({{{}:{},{}:{},{}:{},{}:{},{}:{},{}:{}.{:06})", json_text(names.agent_id),
+        json_text(experience.agent), json_text(names.state), json_text(experience.decision.state),
+        json_text(names.action), json_text(to_string(experience.decision.action)), json_text(names.reward),
+        experience.reward, json_text(names.done), experience.done, json_text(names.timestamp),
+        experience.occurred_us / 1'000'000, experience.occurred_us % 1'000'000);
+    if (experience.next_state) {
+        json += fmt::format(",{}:{}", json_text(names.next_state), json_text(*experience.next_state));
+    }
     if (experience.media.index() != 0) json += R"(,"media_id":)" + media_json(experience);
     return json;
 }
 
-std::string open_qvalue_json(const Experience& experience) {
-    return fmt::format(R"({{"agent_id":{},"state_hash":{},"action":{})", json_text(experience.agent),
-                       json_text(experience.decision.state),
-                       json_text(to_string(experience.decision.action)));
+std::string open_qvalue_json(const Experience& experience, const agentdb::FieldNames& names) {
+    return fmt::format("{{{}:{},{}:{},{}:{}", json_text(names.agent_id), json_text(experience.agent),
+                       json_text(names.state_hash), json_text(experience.decision.state),
+                       json_text(names.action), json_text(to_string(experience.decision.action)));
 }
 
 std::optional<std::string> extra_json(const Experience& experience) {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <variant>
 
+#include "agentdb/record.h"
 #include "learning/bandit.h"
 #include "learning/decision.h"
 
@@ -32,8 +33,8 @@ std::string qvalue_key(std::string_view agent, std::string_view state, Action ac
 std::string policy_key(std::string_view agent);
 
 /// JSON as Redis holds it, all but the version and the closing brace.
-std::string open_json(const Experience& experience);
-std::string open_qvalue_json(const Experience& experience);
+std::string open_json(const Experience& experience, const agentdb::FieldNames& names = {});
+std::string open_qvalue_json(const Experience& experience, const agentdb::FieldNames& names = {});
 /// What has no column of its own in PostgreSQL, as a JSON object; empty where there is nothing.
 std::optional<std::string> extra_json(const Experience& experience);
 

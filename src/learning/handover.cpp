@@ -4,7 +4,6 @@
 
 #include "core/error.h"
 #include "core/logging.h"
-#include "core/unique_name.h"
 #include "learning/courier.h"
 
 namespace crossover::learning {
@@ -71,6 +70,8 @@ bool unfinished(const std::optional<RedisStore::Control>& redis,
 std::optional<std::string> Handover::advance(std::optional<Primary> wanted) {
     const auto mover = postgres_.try_move(Deadline::after(kStep));
     if (!mover) return std::nullopt;
+    // With both, no step of a former attempt can come after this look.
+    redis_.claim_steps(mover->name(), Deadline::after(kStep));
     const auto state = mover->state(Deadline::after(kStep));
     const auto control = redis_.control(Deadline::after(kStep));
     switch (state.primary) {
@@ -88,7 +89,7 @@ std::optional<std::string> Handover::advance(std::optional<Primary> wanted) {
             return std::nullopt;
         case Primary::postgres:
             if (control.primary == "moving") {
-                redis_.finish_handover(state.epoch, Deadline::after(kStep));
+                redis_.finish_handover(mover->name(), state.epoch, Deadline::after(kStep));
             } else if (control.primary != postgres_primary(state.epoch)) {
                 return restore(*mover, state);
             }
@@ -106,8 +107,9 @@ std::optional<std::string> Handover::advance(std::optional<Primary> wanted) {
 }
 
 /// Until nothing is owed. Answers why that can't be.
-std::optional<std::string> Handover::drain(Deadline limit) {
+std::optional<std::string> Handover::drain(PostgresStore::Mover& mover, Deadline limit) {
     for (;;) {
+        mover.renew(limit);
         const auto delivered = deliver(redis_, postgres_, limit);
         if (delivered.stuck > 0) return stuck_text(delivered);
         if (redis_.control(limit).owed == 0) return std::nullopt;
@@ -116,15 +118,15 @@ std::optional<std::string> Handover::drain(Deadline limit) {
 }
 
 std::optional<std::string> Handover::to_postgres(PostgresStore::Mover& mover, std::int64_t epoch) {
-    const auto attempt = unique_name();
     const auto catch_up = Deadline::after(kCatchUp);
     while (redis_.control(catch_up).owed > kLittleOwed) {
+        mover.renew(catch_up);
         if (const auto delivered = deliver(redis_, postgres_, catch_up); delivered.stuck > 0) {
             return stuck_text(delivered);
         }
         if (catch_up.passed()) return kBehind;
     }
-    switch (redis_.begin_handover(attempt, Deadline::after(kStep))) {
+    switch (redis_.begin_handover(mover.name(), Deadline::after(kStep))) {
         case RedisStore::Begun::uncaptured:
             return "PostgreSQL lacks what was written in mode redis, or before there was any mode: with all "
                    "replicas in dual, run 'migrate migrate-agentdb', and the turn goes on by itself.";
@@ -135,17 +137,17 @@ std::optional<std::string> Handover::to_postgres(PostgresStore::Mover& mover, st
     }
     std::optional<std::string> obstacle;
     try {
-        obstacle = drain(Deadline::after(kDrain));
+        obstacle = drain(mover, Deadline::after(kDrain));
     } catch (const Error& error) {
         obstacle = error.what();
     }
     if (obstacle) {
-        redis_.abandon_handover(attempt, Deadline::after(kStep));
+        redis_.abandon_handover(mover.name(), Deadline::after(kStep));
         return obstacle;
     }
     // From here on there is no way back: a commit whose outcome is unknown is found out by the next attempt.
     if (mover.become_primary(epoch, Deadline::after(kStep))) {
-        redis_.finish_handover(epoch + 1, Deadline::after(kStep));
+        redis_.finish_handover(mover.name(), epoch + 1, Deadline::after(kStep));
     }
     return std::nullopt;
 }
@@ -172,13 +174,17 @@ std::optional<std::string> Handover::carry(PostgresStore::Mover& mover, const Po
     try {
         mover.each_since(
             state.reverse_through.value_or(0), kCarryPage,
-            [&](const auto& rows) { redis_.carry(rows, Deadline::after(kStep)); }, Deadline::after(kCarry));
+            [&](const auto& rows) {
+                redis_.carry(rows, Deadline::after(kStep));
+                mover.renew(Deadline::after(kStep));
+            },
+            Deadline::after(kCarry));
     } catch (const Error& error) {
         // Redis is not the primary yet, so PostgreSQL can go on.
         mover.abandon_return(state.epoch, false, Deadline::after(kStep));
         return error.what();
     }
-    redis_.take_back(state.epoch, Deadline::after(kStep));
+    redis_.take_back(mover.name(), state.epoch, Deadline::after(kStep));
     // What Redis says decides; a next attempt looks.
     if (redis_.control(Deadline::after(kStep)).primary == "redis") {
         mover.finish_return(state.epoch, Deadline::after(kStep));
@@ -195,7 +201,7 @@ std::optional<std::string> Handover::restore(PostgresStore::Mover& mover, const 
     if (state.primary == Primary::moving) {
         mover.abandon_return(state.epoch, true, Deadline::after(kStep));
     }
-    redis_.restore(state.epoch, Deadline::after(kStep));
+    redis_.restore(mover.name(), state.epoch, Deadline::after(kStep));
     return std::nullopt;
 }
 

@@ -19,7 +19,8 @@
 ///     redis                         redis, e+2                    Redis
 ///
 /// Each line follows from the one before by one durable step of one store, and each can be gone on from by
-/// any replica. All steps are made by who holds PostgreSQL's advisory lock.
+/// any replica. An attempt takes PostgreSQL's lease `handover`, then claims Redis's steps, then looks: from
+/// then on the steps of any former attempt are refused by both stores, however late they come.
 namespace crossover::learning {
 
 /// What both stores say, for a replica to believe.
@@ -42,7 +43,7 @@ class Handover {
 
   private:
     std::optional<std::string> to_postgres(PostgresStore::Mover& mover, std::int64_t epoch);
-    std::optional<std::string> drain(Deadline limit);
+    std::optional<std::string> drain(PostgresStore::Mover& mover, Deadline limit);
     std::optional<std::string> to_redis(PostgresStore::Mover& mover, const PostgresStore::State& state);
     std::optional<std::string> carry(PostgresStore::Mover& mover, const PostgresStore::State& state);
     std::optional<std::string> restore(PostgresStore::Mover& mover, const PostgresStore::State& state);

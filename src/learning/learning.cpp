@@ -45,8 +45,9 @@ void require_servers(const Config& config, Mode mode) {
 struct Learning::State {
     State(Config config_in, Observer observer_in)
         : config(std::move(config_in)), observer(std::move(observer_in)), wanted(config.mode) {
-        if (config.redis) redis = std::make_unique<RedisStore>(*config.redis);
-        if (!config.postgres_url.empty()) postgres = std::make_unique<PostgresStore>(config.postgres_url);
+        if (config.redis) redis = std::make_unique<RedisStore>(*config.redis, config.names);
+        if (!config.postgres_url.empty())
+            postgres = std::make_unique<PostgresStore>(config.postgres_url, config.names);
         primary = config.mode == Mode::postgres ? Primary::postgres : Primary::redis;
         effect = in_effect(wanted, primary);
         observer.mode(effect);
@@ -68,6 +69,7 @@ struct Learning::State {
     std::optional<std::int64_t> owed;
     std::string refused;
     bool hurry = false;  ///< somebody waits for the thread
+    Clock::time_point unread_quiet_until{};
 
     bool warned = false;
     Clock::time_point next_attempt{};
@@ -103,6 +105,17 @@ struct Learning::State {
         if (former == latter) return;
         observer.mode(latter);
         log_event(LogLevel::info, "agentdb_mode", {{"from", to_string(former)}, {"to", to_string(latter)}});
+    }
+
+    /// Of recommendations that are made without what was learnt; now and then.
+    void warn_of_unread(const Error& error) {
+        {
+            std::lock_guard lock(mutex);
+            if (Clock::now() < unread_quiet_until) return;
+            unread_quiet_until = Clock::now() + 10s;
+        }
+        log_event(LogLevel::warning, "agentdb_error",
+                  {{"what", "read what was learnt, for a recommendation"}, {"error", error.what()}});
     }
 
     void note(const Error& error) { observer.error(error.system(), error.kind()); }
@@ -349,7 +362,11 @@ Learning::~Learning() {
 
 Recorded Learning::record(const Experience& experience) {
     try {
-        return state_->record(experience);
+        const auto& prefix = state_->config.names.key_prefix;
+        if (prefix.empty()) return state_->record(experience);
+        auto prefixed = experience;
+        prefixed.key = prefix + experience.key;
+        return state_->record(prefixed);
     } catch (const Error& error) {
         state_->observer.feedback(error.system() == System::postgres ? "postgres" : "redis", "failure");
         log_event(LogLevel::warning, "feedback", {{"result", "failure"}, {"error", error.what()}});
@@ -366,8 +383,10 @@ std::optional<Knowledge> Learning::knowledge(const std::string& agent) {
         state.reads.succeeded();
         return known;
     } catch (const Error& error) {
-        state.reads.failed();
+        // A connection that is still being made says nothing about the store.
+        error.kind() == ErrorKind::overloaded ? state.reads.undecided() : state.reads.failed();
         state.note(error);
+        if (!state.reads.closed()) state.warn_of_unread(error);
         return std::nullopt;
     } catch (...) {
         state.reads.undecided();
@@ -417,6 +436,14 @@ std::string Learning::unready() {
         return fmt::format("{} does not answer; the reinforcement-learning state is there.",
                            primary == Primary::postgres ? "PostgreSQL" : "Redis");
     }
+}
+
+std::string Learning::unread() const {
+    const State& state = *state_;
+    if (state.reads.closed()) return {};
+    return fmt::format(
+        "{} does not answer within a tenth of a second: recommendations are made without what was learnt.",
+        state.postgres && (!state.redis || state.believed() == Primary::postgres) ? "PostgreSQL" : "Redis");
 }
 
 }  // namespace crossover::learning

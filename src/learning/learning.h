@@ -28,6 +28,7 @@ struct Config {
     std::string postgres_url;  ///< empty = there is none
     Mode mode = Mode::redis;
     bool asked_for = true;  ///< by the operator; else a service can be ready without its store
+    Names names = {};
 };
 
 /// What operators are shown.
@@ -63,6 +64,8 @@ class Learning {
     LearningStatus status() const;
     /// Why the store that is needed now does not answer; empty where it does.
     std::string unready();
+    /// Why recommendations are made without what was learnt; empty where they are not.
+    std::string unread() const;
 
   private:
     struct State;

@@ -6,20 +6,23 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "agentdb/lease.h"
 #include "agentdb/schema.h"
 #include "core/error.h"
+#include "core/unique_name.h"
 
 namespace crossover::learning {
 
 namespace {
 
 using namespace std::chrono_literals;
+using agentdb::Lease;
 using agentdb::Parameter;
 
 constexpr std::size_t kMostConnections = 16;
 constexpr auto kReadTimeout = 100ms;
-/// Of pg_advisory_lock: any number that no other program uses.
-constexpr const char* kMoverLock = "7021453862217";
+/// Connecting takes several round trips, for which a read has no time.
+constexpr auto kConnectTimeout = 2s;
 
 /// $1 redis_key, $2 agent, $3 state, $4 action, $5 reward, $6 next state, $7 done, $8 occurred (us), $9
 /// extra, $10 the Q value's key, $11 least step. Answers whether PostgreSQL is the primary, whether the
@@ -163,22 +166,26 @@ void check_json(const PostgresStore::Change& change) {
 
 }  // namespace
 
-PostgresStore::PostgresStore(std::string url)
+PostgresStore::PostgresStore(std::string url, Names names)
     : url_(std::move(url)),
+      names_(std::move(names)),
       writes_(System::postgres, kMostConnections,
               [this](Deadline deadline) {
                   auto connection = connect(deadline);
                   connection->prepare("record", kRecord, deadline);
                   return connection;
               }),
-      reads_(System::postgres, kMostConnections,
-             [this](Deadline deadline) {
-                 auto connection = connect(deadline);
-                 connection->prepare("knowledge", kKnowledge, deadline);
-                 return connection;
-             }),
+      reads_(
+          System::postgres, kMostConnections,
+          [this](Deadline deadline) {
+              auto connection = connect(deadline);
+              connection->prepare("knowledge", kKnowledge, deadline);
+              return connection;
+          },
+          kConnectTimeout),
       control_(System::postgres, kMostConnections, [this](Deadline deadline) {
           auto connection = connect(deadline);
+          agentdb::require_writable(*connection);
           // A copy makes the indexes in its own time: they are not waited for.
           if (agentdb::schema_version(*connection, deadline) != agentdb::kSchemaVersion) {
               agentdb::migrate_schema(*connection, deadline);
@@ -194,7 +201,8 @@ RecordOutcome PostgresStore::record(const Experience& experience, Deadline deadl
     const auto reward = fmt::format("{}", experience.reward);
     const auto occurred = std::to_string(experience.occurred_us);
     const auto extra = extra_json(experience);
-    const auto key = qvalue_key(experience.agent, experience.decision.state, experience.decision.action);
+    const auto key = names_.key_prefix +
+                     qvalue_key(experience.agent, experience.decision.state, experience.decision.action);
     const auto step = fmt::format("{}", kLeastStep);
     return writes_.with(deadline, [&](agentdb::Connection& connection) -> RecordOutcome {
         const auto done = connection.exec_prepared(
@@ -211,7 +219,7 @@ RecordOutcome PostgresStore::record(const Experience& experience, Deadline deadl
 
 Knowledge PostgresStore::knowledge(const std::string& agent) {
     const auto deadline = Deadline::after(kReadTimeout);
-    const auto key = policy_key(agent);
+    const auto key = names_.key_prefix + policy_key(agent);
     return reads_.with(deadline, [&](agentdb::Connection& connection) {
         const auto rows = connection.exec_prepared("knowledge", {agent, Parameter::binary(key)}, deadline);
         Knowledge known;
@@ -239,7 +247,8 @@ void PostgresStore::bring(const std::vector<Change>& changes, Deadline deadline)
     std::vector<const Change*> experiences, values;
     for (const auto& change : changes) {
         check_json(change);
-        (change.key.starts_with("rl:qvalue:") ? values : experiences).push_back(&change);
+        const auto found = agentdb::find_kind(change.key);
+        (found && found->kind == agentdb::Kind::q_value ? values : experiences).push_back(&change);
     }
     const auto experiences_text = to_array(experiences);
     const auto values_text = to_array(values);
@@ -254,17 +263,32 @@ void PostgresStore::bring(const std::vector<Change>& changes, Deadline deadline)
 
 std::unique_ptr<PostgresStore::Mover> PostgresStore::try_move(Deadline deadline) {
     auto connection = connect(deadline);
-    const auto got = connection->exec(fmt::format("SELECT pg_try_advisory_lock({})", kMoverLock), deadline);
-    if (got.value(0, 0) != "t") return nullptr;
-    return std::unique_ptr<Mover>(new Mover(std::move(connection)));
+    auto name = unique_name();
+    if (!take_lease(*connection, Lease::handover, name, deadline)) return nullptr;
+    return std::unique_ptr<Mover>(new Mover(*this, std::move(connection), std::move(name)));
+}
+
+PostgresStore::Mover::~Mover() {
+    try {
+        if (connection_->usable()) {
+            release_lease(*connection_, Lease::handover, name_, Deadline::after(kConnectTimeout));
+        }
+    } catch (const Error&) {
+        // It ends by itself.
+    }
+}
+
+void PostgresStore::Mover::renew(Deadline deadline) {
+    if (renew_lease(*connection_, Lease::handover, name_, deadline)) return;
+    throw Error(System::postgres, ErrorKind::conflict, "Another replica has taken the handover over.");
 }
 
 bool PostgresStore::Mover::step(const std::string& change, std::string_view from, std::int64_t epoch,
                                 Deadline deadline) {
     const auto done = connection_->exec(
-        fmt::format(
-            "UPDATE agentdb_state SET {}, changed_at = now() WHERE primary_store = '{}' AND epoch = {}",
-            change, from, epoch),
+        fmt::format("WITH held AS ({}) UPDATE agentdb_state SET {}, changed_at = now() WHERE primary_store = "
+                    "'{}' AND epoch = {} AND EXISTS (SELECT FROM held)",
+                    lease_condition(Lease::handover, name_), change, from, epoch),
         deadline);
     return done.affected() == 1;
 }
@@ -305,10 +329,12 @@ std::int64_t PostgresStore::Mover::count_since(std::int64_t version, std::int64_
 void PostgresStore::Mover::each_since(
     std::int64_t version, std::size_t most,
     const std::function<void(const std::vector<RedisStore::Carried>&)>& page, Deadline deadline) {
-    agentdb::Transaction transaction(*connection_, deadline);
-    connection_->exec(fmt::format(kRowsSince, version), deadline);
+    // On a session of its own, so that the lease can be renewed beside it.
+    const auto connection = store_.connect(deadline);
+    agentdb::Transaction transaction(*connection, deadline);
+    connection->exec(fmt::format(kRowsSince, version), deadline);
     for (;;) {
-        const auto found = connection_->exec(fmt::format("FETCH {} FROM changed", most), deadline);
+        const auto found = connection->exec(fmt::format("FETCH {} FROM changed", most), deadline);
         if (found.rows() == 0) break;
         std::vector<RedisStore::Carried> rows;
         for (std::size_t row = 0; row < found.rows(); ++row) {

@@ -19,7 +19,7 @@ namespace crossover::learning {
 /// The reinforcement-learning state in PostgreSQL. Thread-safe; throws crossover::Error of System::postgres.
 class PostgresStore {
   public:
-    explicit PostgresStore(std::string url);
+    explicit PostgresStore(std::string url, Names names = {});
 
     /// One statement, which is one transaction: refused unless PostgreSQL is the primary, and that does not
     /// change before its end. Idempotent by the experience's key.
@@ -44,10 +44,20 @@ class PostgresStore {
     /// Throws `rejected` where PostgreSQL can't take one of them: then none is there.
     void bring(const std::vector<Change>& changes, Deadline deadline);
 
-    /// A session that alone may move the primary, as long as it lasts: each step is made on it. Steps answer
-    /// false where the primary and the epoch are not as they must be. One thread at a time.
+    /// Who alone may move the primary, by the lease `handover`: each step looks at it in its own statement.
+    /// Steps answer false where another has taken it, or primary and epoch are not as they must be. One
+    /// thread at a time.
     class Mover {
       public:
+        /// Gives the lease back, where PostgreSQL answers.
+        ~Mover();
+        Mover(const Mover&) = delete;
+        Mover& operator=(const Mover&) = delete;
+
+        /// Of this attempt alone.
+        const std::string& name() const { return name_; }
+        /// To be called every few seconds. Throws `conflict` where another attempt has taken over.
+        void renew(Deadline deadline);
         State state(Deadline deadline);
         /// From "redis" to "postgres", a new epoch.
         bool become_primary(std::int64_t epoch, Deadline deadline);
@@ -67,18 +77,21 @@ class PostgresStore {
 
       private:
         friend class PostgresStore;
-        explicit Mover(std::unique_ptr<agentdb::Connection> connection)
-            : connection_(std::move(connection)) {}
+        Mover(PostgresStore& store, std::unique_ptr<agentdb::Connection> connection, std::string name)
+            : store_(store), connection_(std::move(connection)), name_(std::move(name)) {}
         bool step(const std::string& change, std::string_view from, std::int64_t epoch, Deadline deadline);
+        PostgresStore& store_;
         std::unique_ptr<agentdb::Connection> connection_;
+        const std::string name_;
     };
-    /// Null where another process has it.
+    /// Null where another attempt has the lease.
     std::unique_ptr<Mover> try_move(Deadline deadline);
 
   private:
     std::unique_ptr<agentdb::Connection> connect(Deadline deadline);
 
     const std::string url_;
+    const Names names_;
     Pool<agentdb::Connection> writes_;
     Pool<agentdb::Connection> reads_;
     Pool<agentdb::Connection> control_;  ///< which makes the tables

@@ -9,7 +9,6 @@ const Script& record();
 const Script& read();
 const Script& look();
 const Script& begin_handover();
-const Script& abandon_handover();
 const Script& turn_primary();
 const Script& settle();
 const Script& introduce();

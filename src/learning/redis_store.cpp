@@ -20,6 +20,8 @@ using nlohmann::json;
 
 constexpr std::size_t kMostConnections = 32;
 constexpr auto kReadTimeout = 100ms;
+/// Connecting takes several round trips, for which a read has no time.
+constexpr auto kConnectTimeout = 2s;
 /// Beyond this a write's outcome counts as unknown; it is sent again, with the same key.
 constexpr auto kWriteTimeout = 1'000ms;
 /// A Q value with members of others' is merged here and compared there; two that do so at once take turns.
@@ -54,11 +56,14 @@ const std::string& text_of(const redis::Reply& reply, std::size_t index) {
 
 /// The members of a stored Q value that are not ours, as they follow ours: `,"note":"x"`. Empty where it is
 /// not what its key says.
-std::optional<std::string> foreign_members(const std::string& stored) {
+std::optional<std::string> foreign_members(const std::string& stored, const agentdb::FieldNames& names) {
     auto value = json::parse(stored, nullptr, false);
     if (!value.is_object()) return std::nullopt;
     for (const char* ours : {"agent_id", "state_hash", "action", "value", "visits", "version"}) {
         value.erase(ours);
+    }
+    for (const auto* ours : {&names.agent_id, &names.state_hash, &names.action, &names.q_value}) {
+        value.erase(*ours);
     }
     std::string members;
     for (const auto& [name, member] : value.items()) {
@@ -68,7 +73,7 @@ std::optional<std::string> foreign_members(const std::string& stored) {
 }
 
 /// What a client has stored of an arm; empty where that is no arm.
-std::optional<Arm> to_arm(const redis::Reply& stored) {
+std::optional<Arm> to_arm(const redis::Reply& stored, const std::string& value_name) {
     if (stored.elements.size() == 2) {  // a hash
         if (!stored.elements[0].text) return std::nullopt;
         try {
@@ -80,36 +85,48 @@ std::optional<Arm> to_arm(const redis::Reply& stored) {
     }
     if (!stored.text) return std::nullopt;
     const auto value = json::parse(*stored.text, nullptr, false);
-    if (!value.is_object() || !value.contains("value") || !value["value"].is_number()) return std::nullopt;
+    if (!value.is_object()) return std::nullopt;
+    const auto held = value.contains(value_name) ? value.find(value_name) : value.find("value");
+    if (held == value.end() || !held->is_number()) return std::nullopt;
     const auto visits = value.find("visits");
     const bool counted = visits != value.end() && visits->is_number();
-    return Arm{value["value"].get<double>(), counted ? visits->get<std::int64_t>() : 0};
+    return Arm{held->get<double>(), counted ? visits->get<std::int64_t>() : 0};
 }
 
 }  // namespace
 
-RedisStore::RedisStore(redis::Address address)
+RedisStore::RedisStore(redis::Address address, Names names)
     : address_(std::move(address)),
+      names_(std::move(names)),
+      renamed_(names_.fields != agentdb::FieldNames()),
       writes_(System::redis, kMostConnections, connect_within(address_, kWriteTimeout)),
-      reads_(System::redis, kMostConnections, connect_within(address_, kReadTimeout)) {}
+      reads_(System::redis, kMostConnections, connect_within(address_, kConnectTimeout), kConnectTimeout) {}
 
 redis::Reply RedisStore::run(const Script& script, const std::vector<std::string>& keys,
                              const std::vector<std::string>& arguments, Deadline deadline) {
-    return writes_.with(
-        deadline, [&](redis::Connection& connection) { return script.run(connection, keys, arguments); });
+    return writes_.with(deadline, [&](redis::Connection& connection) {
+        return script.run(connection, keys, arguments, Deadline::after(kWriteTimeout).earlier(deadline));
+    });
 }
 
 RecordOutcome RedisStore::record(const Experience& experience, bool owed, Deadline deadline) {
-    const auto key = qvalue_key(experience.agent, experience.decision.state, experience.decision.action);
+    const auto key = names_.key_prefix +
+                     qvalue_key(experience.agent, experience.decision.state, experience.decision.action);
+    const auto& fields = names_.fields;
     const std::vector<std::string> keys = {kPrimary, kOwed, kUncaptured, experience.key, key};
     std::vector<std::string> arguments = {owed ? "dual" : "redis",
                                           unique_name(),
-                                          open_json(experience),
+                                          open_json(experience, fields),
                                           fmt::format("{}", experience.reward),
-                                          open_qvalue_json(experience),
+                                          open_qvalue_json(experience, fields),
                                           fmt::format("{}", kLeastStep),
                                           "",
-                                          ""};
+                                          "",
+                                          fields.q_value,
+                                          json(fields.q_value).dump(),
+                                          fields.agent_id,
+                                          fields.state_hash,
+                                          fields.action};
     for (int attempt = 0; attempt < kMergeAttempts; ++attempt) {
         const auto reply = run(scripts::record(), keys, arguments, deadline);
         const auto& outcome = text_of(reply, 0);
@@ -120,7 +137,7 @@ RecordOutcome RedisStore::record(const Experience& experience, bool owed, Deadli
                 outcome == "again",
                 "redis"};
         }
-        const auto members = outcome == "merge" ? foreign_members(text_of(reply, 1)) : std::nullopt;
+        const auto members = outcome == "merge" ? foreign_members(text_of(reply, 1), fields) : std::nullopt;
         if (!members) break;
         arguments[6] = text_of(reply, 1);
         arguments[7] = *members;
@@ -133,21 +150,24 @@ RecordOutcome RedisStore::record(const Experience& experience, bool owed, Deadli
 }
 
 Knowledge RedisStore::knowledge(const std::string& agent) {
-    std::vector<std::string> keys = {policy_key(agent)};
+    std::vector<std::string> keys = {names_.key_prefix + policy_key(agent)};
     for (const auto state : kStates) {
         for (std::size_t action = 0; action < kActions; ++action) {
-            keys.push_back(qvalue_key(agent, state, static_cast<Action>(action)));
+            keys.push_back(names_.key_prefix + qvalue_key(agent, state, static_cast<Action>(action)));
         }
     }
-    const auto reply = reads_.with(Deadline::after(kReadTimeout), [&](redis::Connection& connection) {
-        return scripts::read().run(connection, keys, {});
+    const auto deadline = Deadline::after(kReadTimeout);
+    const std::vector<std::string> arguments = {names_.fields.q_value};
+    const auto reply = reads_.with(deadline, [&](redis::Connection& connection) {
+        return scripts::read().run(connection, keys, arguments, deadline);
     });
     if (reply.elements.size() != keys.size()) {
         throw Error(System::redis, ErrorKind::protocol, "Redis answered a script with less than expected.");
     }
     Knowledge known{reply.elements[0].text, {}};
     for (std::size_t i = 0; i < kStates.size() * kActions; ++i) {
-        known.arms[i / kActions][i % kActions] = to_arm(reply.elements[i + 1]).value_or(Arm{});
+        known.arms[i / kActions][i % kActions] =
+            to_arm(reply.elements[i + 1], names_.fields.q_value).value_or(Arm{});
     }
     return known;
 }
@@ -177,6 +197,12 @@ std::optional<std::string> RedisStore::appendfsync(Deadline deadline) {
     });
 }
 
+void RedisStore::claim_steps(const std::string& mover, Deadline deadline) {
+    writes_.with(deadline, [&](redis::Connection& connection) {
+        return connection.call({"SET", kMover, mover}, Deadline::after(kWriteTimeout).earlier(deadline));
+    });
+}
+
 RedisStore::Begun RedisStore::begin_handover(const std::string& mover, Deadline deadline) {
     const auto reply = run(scripts::begin_handover(), {kPrimary, kMover, kUncaptured}, {mover}, deadline);
     const auto& outcome = reply.text.value_or("");
@@ -184,23 +210,22 @@ RedisStore::Begun RedisStore::begin_handover(const std::string& mover, Deadline 
 }
 
 bool RedisStore::abandon_handover(const std::string& mover, Deadline deadline) {
-    return run(scripts::abandon_handover(), {kPrimary, kMover}, {mover}, deadline).text == "1";
+    return run(scripts::turn_primary(), {kPrimary, kMover}, {mover, "moving", "redis"}, deadline).text == "1";
 }
 
-bool RedisStore::finish_handover(std::int64_t epoch, Deadline deadline) {
+bool RedisStore::finish_handover(const std::string& mover, std::int64_t epoch, Deadline deadline) {
     const auto wanted = fmt::format("postgres:{}", epoch);
-    return run(scripts::turn_primary(), {kPrimary, kMover}, {"moving", wanted}, deadline).text == "1";
+    return run(scripts::turn_primary(), {kPrimary, kMover}, {mover, "moving", wanted}, deadline).text == "1";
 }
 
-bool RedisStore::take_back(std::int64_t epoch, Deadline deadline) {
+bool RedisStore::take_back(const std::string& mover, std::int64_t epoch, Deadline deadline) {
     const auto former = fmt::format("postgres:{}", epoch);
-    return run(scripts::turn_primary(), {kPrimary, kMover}, {former, "redis"}, deadline).text == "1";
+    return run(scripts::turn_primary(), {kPrimary, kMover}, {mover, former, "redis"}, deadline).text == "1";
 }
 
-void RedisStore::restore(std::int64_t epoch, Deadline deadline) {
-    writes_.with(deadline, [&](redis::Connection& connection) {
-        return connection.call({"SET", kPrimary, fmt::format("postgres:{}", epoch)});
-    });
+bool RedisStore::restore(const std::string& mover, std::int64_t epoch, Deadline deadline) {
+    const auto wanted = fmt::format("postgres:{}", epoch);
+    return run(scripts::turn_primary(), {kPrimary, kMover}, {mover, "", wanted}, deadline).text == "1";
 }
 
 std::pair<std::vector<RedisStore::Owed>, std::string> RedisStore::owed(const std::string& cursor,
@@ -241,6 +266,10 @@ std::vector<std::optional<RedisStore::Stored>> RedisStore::fetch(const std::vect
             }
             stored.json = members.dump(-1, ' ', false, json::error_handler_t::replace);
         }
+        if (renamed_) {
+            const auto kind = agentdb::find_kind(keys[i].key).value_or(agentdb::KindAt{}).kind;
+            stored.json = agentdb::with_usual_names(stored.json, kind, names_.fields);
+        }
         const auto left = to_number<std::int64_t>(text_of(one, 2));
         if (left >= 0) stored.expires_ms = now + left;
         found[i] = std::move(stored);
@@ -252,9 +281,14 @@ std::int64_t RedisStore::carry(const std::vector<Carried>& rows, Deadline deadli
     std::vector<std::string> keys, arguments;
     for (const auto& row : rows) {
         keys.push_back(row.key);
-        for (const auto& argument : {row.version, row.json, row.expires_ms}) arguments.push_back(argument);
+        const auto kind = agentdb::find_kind(row.key).value_or(agentdb::KindAt{}).kind;
+        arguments.push_back(row.version);
+        arguments.push_back(renamed_ ? agentdb::with_user_names(row.json, kind, names_.fields) : row.json);
+        arguments.push_back(row.expires_ms);
     }
     if (keys.empty()) return 0;
+    arguments.push_back(names_.fields.q_value);
+    arguments.push_back(names_.fields.state_hash);
     return to_number<std::int64_t>(run(scripts::carry(), keys, arguments, deadline).text.value_or(""));
 }
 

@@ -21,7 +21,7 @@ namespace crossover::learning {
 /// not done. Thread-safe; throws crossover::Error of System::redis.
 class RedisStore {
   public:
-    explicit RedisStore(redis::Address address);
+    explicit RedisStore(redis::Address address, Names names = {});
 
     /// `owed`: PostgreSQL is to get it (mode dual); else it is noted that PostgreSQL lacks something.
     /// Idempotent by the experience's key.
@@ -40,20 +40,26 @@ class RedisStore {
     /// What CONFIG GET says of appendfsync; empty where that is not permitted.
     std::optional<std::string> appendfsync(Deadline deadline);
 
-    // -- the handover's steps; `mover` is a name that only this attempt has --
+    // -- the handover's steps; `mover` is a name that only this attempt has. Each is refused where another
+    // attempt has claimed them since --
+
+    /// From now on the steps of all former attempts are refused: what Redis says after this changes only by
+    /// this attempt, until the next claim.
+    void claim_steps(const std::string& mover, Deadline deadline);
 
     enum class Begun { yes, uncaptured, elsewhere };
     /// From "redis", or a handover that another had begun, to "moving": no write is taken from now on.
-    /// `uncaptured` where PostgreSQL lacks what nobody owes it; `elsewhere` where PostgreSQL is the primary.
+    /// `uncaptured` where PostgreSQL lacks what nobody owes it; `elsewhere` where PostgreSQL is the primary,
+    /// or the step refused.
     Begun begin_handover(const std::string& mover, Deadline deadline);
-    /// Back to "redis", unless another attempt has taken over.
+    /// Back to "redis".
     bool abandon_handover(const std::string& mover, Deadline deadline);
     /// From "moving" to "postgres:<epoch>".
-    bool finish_handover(std::int64_t epoch, Deadline deadline);
+    bool finish_handover(const std::string& mover, std::int64_t epoch, Deadline deadline);
     /// From "postgres:<epoch>" to "redis". False where it says anything else.
-    bool take_back(std::int64_t epoch, Deadline deadline);
+    bool take_back(const std::string& mover, std::int64_t epoch, Deadline deadline);
     /// Where Redis has lost what it knew: to "postgres:<epoch>", whatever it says now.
-    void restore(std::int64_t epoch, Deadline deadline);
+    bool restore(const std::string& mover, std::int64_t epoch, Deadline deadline);
 
     // -- what is owed --
 
@@ -69,7 +75,7 @@ class RedisStore {
     std::int64_t settle(const std::vector<Owed>& delivered, Deadline deadline);
 
     struct Stored {
-        std::string json;  ///< a hash's members are all texts
+        std::string json;  ///< with the usual names; a hash's members are all texts
         std::optional<std::int64_t> expires_ms;
     };
     /// What these keys hold now; empty for one that is gone, or is neither text nor hash.
@@ -78,7 +84,7 @@ class RedisStore {
     struct Carried {
         std::string key;
         std::string version;
-        std::string json;
+        std::string json;        ///< with the usual names
         std::string expires_ms;  ///< or empty
     };
     /// Writes what is newer than what Redis holds. Returns how many that were.
@@ -92,6 +98,8 @@ class RedisStore {
                      const std::vector<std::string>& arguments, Deadline deadline);
 
     const redis::Address address_;
+    const Names names_;
+    const bool renamed_;  ///< some field
     Pool<redis::Connection> writes_;
     Pool<redis::Connection> reads_;
 };

@@ -15,7 +15,7 @@ class Script {
 
     /// Sends the source only where Redis does not know the script yet, or no more. Throws what call() throws.
     redis::Reply run(redis::Connection& connection, std::span<const std::string> keys,
-                     std::span<const std::string> arguments) const;
+                     std::span<const std::string> arguments, Deadline deadline) const;
 
   private:
     const std::string source_;

@@ -5,9 +5,17 @@
 #include <string>
 #include <variant>
 
+#include "agentdb/record.h"
 #include "learning/experience.h"
 
 namespace crossover::learning {
+
+/// How the user's own programs write the state into Redis. Whatever is written gets these names; the usual
+/// ones are read, too.
+struct Names {
+    std::string key_prefix;  ///< before "rl:"
+    agentdb::FieldNames fields;
+};
 
 /// A store did not take a write, because it is not the primary now. Nothing was changed.
 struct Refused {

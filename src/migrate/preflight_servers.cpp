@@ -142,6 +142,18 @@ ServerState check_postgres(const std::string& url) {
         // "15.4 (Debian 15.4-1)": the packager's part says nothing here.
         const std::string text = version == nullptr ? "" : version;
         judge_version(state, text.substr(0, text.find(' ')));
+        const auto says_on = [&](const char* name) {
+            const char* value = PQparameterStatus(connection.get(), name);
+            return value != nullptr && std::string_view(value) == "on";
+        };
+        if (state.problem.empty() &&
+            (says_on("in_hot_standby") || says_on("default_transaction_read_only"))) {
+            fail(state, ErrorKind::not_ready,
+                 fmt::format(
+                     "PostgreSQL at {} can only be read: it is a standby, or its user or database is set "
+                     "so (default_transaction_read_only). Name the primary in DATABASE_URL.",
+                     state.address));
+        }
         return state;
     }
     // libpq gives no code for a failed connection; a ping without the password tells who refused.

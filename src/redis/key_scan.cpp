@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace crossover::redis {
 
@@ -33,12 +34,9 @@ std::string glob_of_prefix(std::string_view prefix) {
     return glob + '*';
 }
 
-KeyScan::KeyScan(Keyspace& keyspace, std::string_view prefix, std::size_t page,
+KeyScan::KeyScan(Keyspace& keyspace, std::string pattern, std::size_t page,
                  std::chrono::milliseconds patience)
-    : keyspace_(keyspace),
-      pattern_(glob_of_prefix(prefix)),
-      page_(std::to_string(page)),
-      patience_(patience) {}
+    : keyspace_(keyspace), pattern_(std::move(pattern)), page_(std::to_string(page)), patience_(patience) {}
 
 bool KeyScan::next(std::vector<std::string>& keys, Deadline deadline) {
     keys.clear();

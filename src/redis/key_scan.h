@@ -17,8 +17,8 @@ namespace crossover::redis {
 /// A pattern for SCAN that matches just the keys that begin with these bytes.
 std::string glob_of_prefix(std::string_view prefix);
 
-/// Walks over all keys with a prefix. Every key that is there from the first call to the end is shown at
-/// least once; one that comes or goes meanwhile may be. Any key may be shown more than once.
+/// Walks over all keys that match a pattern of SCAN. Every key that is there from the first call to the end
+/// is shown at least once; one that comes or goes meanwhile may be. Any key may be shown more than once.
 ///
 /// A cursor means something to one run of one server. Where the connection was lost, that server is walked
 /// over again from its beginning: behind the same address there may be a restarted one, or a promoted
@@ -33,7 +33,7 @@ std::string glob_of_prefix(std::string_view prefix);
 class KeyScan {
   public:
     /// `page` is about how many keys a server looks at in one call.
-    KeyScan(Keyspace& keyspace, std::string_view prefix, std::size_t page = 1'000,
+    KeyScan(Keyspace& keyspace, std::string pattern, std::size_t page = 1'000,
             std::chrono::milliseconds patience = std::chrono::minutes(2));
 
     /// Fills in the next keys, which may be none. False at the end. After any error it may be called again.

@@ -21,6 +21,12 @@ Response json_response(unsigned status, std::string body) {
     return {status, "application/json", std::move(body), {}};
 }
 
+std::string ready_json(const engine::Readiness& readiness) {
+    nlohmann::json object = {{"status", "ready"}};
+    if (!readiness.why.empty()) object["note"] = readiness.why;
+    return object.dump();
+}
+
 std::string_view name_of(System system) {
     switch (system) {
         case System::milvus:
@@ -206,7 +212,7 @@ http::Router make_api(engine::Engine& engine, std::function<ModeOrigins()> mode_
                guarded(false,
                        [&engine](const Request&) {
                            const auto readiness = engine.readiness();
-                           return readiness.ready ? json_response(200, R"({"status":"ready"})")
+                           return readiness.ready ? json_response(200, ready_json(readiness))
                                                   : problem(503, readiness.why);
                        }),
                http::Access::anyone);

@@ -317,7 +317,7 @@ class AgentDb:
 
     def clear(self):
         self.redis.flushall()
-        self.sql("DROP TABLE IF EXISTS rl_experiences, q_values, policies, agent_metadata, agentdb_state, agentdb_schema")
+        self.sql("DROP TABLE IF EXISTS rl_experiences, q_values, policies, agent_metadata, agentdb_state, agentdb_lease, agentdb_schema")
 
     def command(self, *arguments):
         return [self.path, "migrate-agentdb", "--quarantine-file", str(self.quarantine), *map(str, arguments)]

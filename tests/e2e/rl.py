@@ -6,7 +6,7 @@ import psycopg
 import pytest
 import redis
 
-TABLES = ("rl_experiences", "q_values", "policies", "agent_metadata", "agentdb_state", "agentdb_schema")
+TABLES = ("rl_experiences", "q_values", "policies", "agent_metadata", "agentdb_state", "agentdb_lease", "agentdb_schema")
 
 
 def learn(value, visits, reward):

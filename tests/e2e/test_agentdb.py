@@ -5,6 +5,7 @@ import datetime
 import decimal
 import json
 import os
+import signal
 import socket
 import stat
 import subprocess
@@ -143,6 +144,14 @@ def test_quarantines_with_reasons_once(agentdb):
     assert agentdb.sql("SELECT redis_key, value FROM q_values") == [(b"rl:qvalue:first", 0.1)]
     assert [line["reason"] for line in agentdb.bad_keys() if line["key"] == "rl:qvalue:second"] == [
         "another key has the same agent_id, state_hash and action"]
+    # What the quarantine names is no difference, as long as the other key stands.
+    compared = agentdb.json("--verify")
+    assert compared["equal"] and compared["kinds"]["q_values"] == {
+        "redis_keys": 2, "rows": 1, "equal": 1, "quarantined": 1, "missing": 0, "different": 0, "orphaned": 0, "left_out": False}
+    r.rename("rl:qvalue:first", "away")
+    assert [(one["key"], one["what"]) for one in agentdb.json("--verify", code=4)["differences"]] == [
+        ("rl:qvalue:first", "in PostgreSQL only")]
+    r.rename("away", "rl:qvalue:first")
     # A row whose value goes bad goes too; a value that is mended comes.
     r.set("rl:experience:good", "bad"), r.set("rl:experience:json", json.dumps(experience()))
     assert agentdb.json(code=4)["kinds"]["experiences"]["rows"] == 1
@@ -167,7 +176,73 @@ def test_what_changed_is_copied_and_what_is_gone_deleted(agentdb):
     assert agentdb.sql("SELECT state_hash FROM q_values") == [("moved",)]
     assert agentdb.json("--verify")["equal"]
     r.flushall()
-    assert agentdb.json()["kinds"]["experiences"] == {"redis_keys": 0, "rows": 0, "quarantined": 0, "left_out": False}
+    assert agentdb.json("--allow-deletes")["kinds"]["experiences"] == {"redis_keys": 0, "rows": 0, "quarantined": 0, "left_out": False}
+
+
+def refused(done):
+    assert done.returncode == 5, done.stdout + done.stderr
+    return json.loads(done.stdout), done.stderr
+
+
+def test_what_was_not_asked_for_is_not_deleted(agentdb):
+    r = agentdb.redis
+    r.mset({f"rl:experience:{n}": json.dumps(experience(reward=n)) for n in range(3_000)})
+    agentdb.json()
+    # Another database number: not one key of ours, under none of the prefixes but another.
+    other = agentdb.env["REDIS_URL"].rsplit("/", 1)[0] + "/1"
+    elsewhere = redis.Redis.from_url(other)
+    elsewhere.mset({f"app:rl:experience:{n}": "x" for n in range(7)} | {"{tag}:rl:qvalue:1": "x", "orl": "x", "rl:control:x": "x"})
+    result = agentdb.json("--dry-run", REDIS_URL=other)
+    assert (result["to_delete"], result["deletes_refused"], result["lookalike_keys"]) == (3_000, False, 8)
+    result, err = refused(agentdb.run("--output", "json", REDIS_URL=other))
+    assert (result["to_delete"], result["deletes_refused"], result["deleted"], result["kinds"]["experiences"]["rows"]) == (3_000, True, 0, 3_000)
+    for words in ("3,000 of 3,000 rows", "has not one key of the learning state", "8 keys look like the learning state's",
+                  "7 with 'app:'", "1 with '{tag}:'", "--key-prefix", "--allow-deletes"):
+        assert words in err, err
+    shown = agentdb.run(REDIS_URL=other).stdout
+    assert "3,000 rows, whose keys are gone" in shown, shown
+    # Fewer rows than the rule asks about, but an empty Redis all the same.
+    agentdb.sql("DELETE FROM rl_experiences WHERE redis_key <> 'rl:experience:5'")
+    elsewhere.flushdb()
+    result, err = refused(agentdb.run("--output", "json", REDIS_URL=other))
+    assert (result["to_delete"], agentdb.counts()) == (1, 1) and "1 of 1 rows" in err
+    assert agentdb.json()["kinds"]["experiences"]["rows"] == 3_000
+
+    # A tenth may go; more is asked about first. What has expired by itself does not count, all else is done.
+    r.delete(*(f"rl:experience:{n}" for n in range(300)))
+    for n in range(300, 500):
+        r.pexpire(f"rl:experience:{n}", 3_600_000)
+    result = agentdb.json()
+    assert (result["deleted"], result["kinds"]["experiences"]["rows"]) == (300, 2_700)
+    r.delete(*(f"rl:experience:{n}" for n in range(300, 771)))
+    agentdb.sql("UPDATE rl_experiences SET expires_at = now() - interval '1 second' WHERE expires_at IS NOT NULL")
+    r.set("rl:experience:new", json.dumps(experience())), r.set("rl:experience:1000", json.dumps(experience(reward=-1)))
+    result, err = refused(agentdb.run("--output", "json"))
+    assert (result["to_delete"], result["deleted"], result["written"]) == (271, 200, 2) and "271 of 2,501 rows" in err
+    assert agentdb.sql("SELECT reward FROM rl_experiences WHERE redis_key IN ('rl:experience:new', 'rl:experience:1000') ORDER BY 1") == [
+        (-1.0,), (0.5,)]
+    result = agentdb.json("--allow-deletes")
+    assert (result["deleted"], result["to_delete"], result["kinds"]["experiences"]["rows"]) == (271, 0, 2_230)
+
+    # Values that are no longer valid would take their rows with them.
+    r.mset({f"rl:experience:{n}": "spoilt" for n in range(1_000, 1_500)})
+    result, err = refused(agentdb.run("--output", "json"))
+    assert (result["to_delete"], result["deleted"], result["kinds"]["experiences"]["quarantined"]) == (500, 0, 500)
+    assert agentdb.counts() == 2_230
+
+
+def test_keys_under_a_prefix(agentdb):
+    r = agentdb.redis
+    r.set("{app}:rl:experience:1", json.dumps(experience())), r.set("{app}:rl:policy:u", b"bytes"), r.set("rl:experience:1", json.dumps(experience()))
+    result = agentdb.json("--key-prefix", "{app}:")
+    assert result["lookalike_keys"] == 1 and "1 with ''" in result["notes"][0]
+    assert agentdb.sql("SELECT redis_key FROM rl_experiences") == [(b"{app}:rl:experience:1",)]
+    assert agentdb.sql("SELECT redis_key, agent_id, policy FROM policies") == [(b"{app}:rl:policy:u", "u", b"bytes")]
+    assert agentdb.json("--verify", "--key-prefix", "{app}:")["equal"]
+    agentdb.sql("UPDATE agentdb_state SET primary_store = 'postgres'")
+    agentdb.sql("UPDATE rl_experiences SET reward = 9, version = 1, content_hash = NULL")
+    agentdb.json("--reverse", "--key-prefix", "{app}:")
+    assert json.loads(r.get("{app}:rl:experience:1"))["reward"] == 9 and json.loads(r.get("rl:experience:1"))["reward"] == 0.5
 
 
 def test_a_newer_row_is_never_overwritten(agentdb):
@@ -274,16 +349,81 @@ def test_two_at_once_and_an_output_that_is_no_file(agentdb):
         assert run.returncode == 4, out + err
         assert json.loads(out)["kinds"]["experiences"]["rows"] == 3_000
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
-    assert agentdb.sql("SELECT version FROM agentdb_schema") == [(1,)]
+    assert agentdb.sql("SELECT version FROM agentdb_schema") == [(1,), (2,)]
 
 
 def test_one_copy_at_a_time(agentdb):
-    with psycopg.connect(agentdb.env["DATABASE_URL"], autocommit=True) as other:
-        other.execute("SELECT pg_advisory_lock(7019267256385544498)")
-        done = agentdb.run()
-    assert done.returncode == 5 and "Another 'migrate migrate-agentdb' is at work" in done.stderr, done.stderr
-    assert agentdb.sql("SELECT to_regclass('rl_experiences') IS NULL") == [(True,)]
+    agentdb.redis.set("rl:experience:1", json.dumps(experience()))
     agentdb.json()
+    assert agentdb.sql("SELECT holder FROM agentdb_lease") == [(None,), (None,)]
+    agentdb.redis.set("rl:experience:2", json.dumps(experience()))
+    agentdb.sql("UPDATE agentdb_lease SET holder = 'another', held_until = now() + interval '1 hour' WHERE name = 'copy'")
+    done = agentdb.run()
+    assert done.returncode == 5 and "Another 'migrate migrate-agentdb' is at work" in done.stderr, done.stderr
+    assert agentdb.counts() == 1
+    agentdb.sql("UPDATE agentdb_lease SET held_until = now() - interval '1 second'")
+    agentdb.json()
+    assert agentdb.counts() == 2
+
+
+def test_a_frozen_copy_that_another_took_over_writes_nothing_more(agentdb):
+    r = agentdb.redis
+    r.mset({f"rl:experience:{n}": json.dumps(experience(reward=n)) for n in range(30_000)})
+    run = agentdb.start("--batch-size", "20")
+    wait_for(lambda: agentdb.sql("SELECT to_regclass('rl_experiences') IS NOT NULL")[0][0] and agentdb.counts() > 500)
+    run.send_signal(signal.SIGSTOP)
+    # Not in the midst of a transaction, which its locks would make others wait for.
+    def idle():
+        if agentdb.sql("SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'crossover%%' AND state <> 'idle'"):
+            run.send_signal(signal.SIGCONT)
+            agentdb.counts()
+            run.send_signal(signal.SIGSTOP)
+            return False
+        return True
+    wait_for(idle)
+    agentdb.quarantine = agentdb.folder / "another.ndjson"
+    assert agentdb.json()["kinds"]["experiences"]["rows"] == 30_000
+    agentdb.sql("DELETE FROM rl_experiences WHERE reward >= 29000")  # what the frozen one would bring again
+    run.send_signal(signal.SIGCONT)
+    out, err = run.communicate(timeout=60)
+    assert run.returncode == 5 and "it took over when this one had been silent" in err, out + err
+    assert agentdb.counts() == 29_000
+
+
+def test_fields_of_other_names(agentdb, tmp_path):
+    r = agentdb.redis
+    names = {"agent_id": "agentId", "timestamp": "time_stamp", "reward": "reward_value"}
+    renamed = {names.get(name, name): part for name, part in experience().items()}
+    for n in range(300):
+        r.set(f"rl:qvalue:{n}", json.dumps({"agent_id": "a", "state_hash": str(n), "action": "x", "q_value": n / 7}))
+        r.set(f"rl:experience:{n}", json.dumps({**renamed, "reward_value": n}))
+    for more in ((), ("--dry-run",)):
+        done = agentdb.run("--skip-history", *more)
+        assert done.returncode == 5, done.stdout + done.stderr
+        assert "Of 200 Q values looked at, 200 lack 'value'; 'q_value' looks like it: --q-value-field q_value" in done.stderr
+        assert agentdb.sql("SELECT to_regclass('q_values') IS NULL") == [(True,)] and not agentdb.quarantine.exists()
+    assert "'agentId' looks like it: --agent-id-field agentId" in agentdb.run().stderr
+    # The usual name is read too.
+    r.set("rl:qvalue:usual", json.dumps(q_value()))
+    config = tmp_path / "config.yaml"
+    config.write_text("agentdb: {fields: {q_value: q_value, agent_id: agentId, timestamp: time_stamp}}\n")
+    flags = ("--config", config, "--reward-field", "reward_value")
+    result = agentdb.json(*flags)
+    assert [result["kinds"][kind]["rows"] for kind in ("q_values", "experiences")] == [301, 300]
+    assert agentdb.sql("SELECT agent_id, reward, extra FROM rl_experiences WHERE reward = 7") == [("a", 7.0, None)]
+    assert agentdb.sql("SELECT value, extra FROM q_values WHERE state_hash = '5'") == [(5 / 7, {"visits": None})]
+    assert agentdb.json("--verify", *flags)["equal"]
+    agentdb.sql("UPDATE agentdb_state SET primary_store = 'postgres'")
+    agentdb.sql("UPDATE q_values SET value = 9, version = 1, content_hash = NULL WHERE state_hash = '5'")
+    r.delete("rl:experience:7")
+    agentdb.json("--reverse", *flags)
+    assert json.loads(r.get("rl:qvalue:5")) == {"agentId": "a", "state_hash": "5", "action": "x", "q_value": 9, "version": 1}
+    assert json.loads(r.get("rl:experience:7")) == {**renamed, "reward_value": 7}
+    # Named, though something else looks like it: no guess.
+    agentdb.sql("UPDATE agentdb_state SET primary_store = 'redis'")
+    agentdb.clear()
+    r.set("rl:qvalue:1", json.dumps({"agent_id": "a", "state_hash": "1", "action": "x", "q_value": 1}))
+    assert agentdb.json("--q-value-field", "value", code=4)["kinds"]["q_values"]["quarantined"] == 1
 
 
 def test_verify_does_not_count_what_is_on_its_way(agentdb):

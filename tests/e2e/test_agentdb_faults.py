@@ -56,6 +56,8 @@ def test_killed_anywhere(agentdb):
             run.kill()
             run.communicate()
             killed += 1
+            if agentdb.sql("SELECT to_regclass('agentdb_lease') IS NOT NULL")[0][0]:  # as five seconds later
+                agentdb.sql("UPDATE agentdb_lease SET held_until = now() - interval '1 second'")
         agentdb.redis.delete(f"rl:experience:{rng.randrange(KEYS)}")
         agentdb.redis.set(f"rl:experience:{rng.randrange(KEYS)}", value(-1))
     assert killed >= 3
@@ -79,7 +81,7 @@ def test_interrupted(agentdb):
 def test_servers_killed_and_restarted_midway(agentdb):
     fill(agentdb)
     for server in ("postgres", "redis"):
-        agentdb.sql("DROP TABLE IF EXISTS rl_experiences, q_values, policies, agent_metadata, agentdb_state, agentdb_schema")
+        agentdb.sql("DROP TABLE IF EXISTS rl_experiences, q_values, policies, agent_metadata, agentdb_state, agentdb_lease, agentdb_schema")
         agentdb.redis.config_set("appendfsync", "always")
         run = agentdb.start("--batch-size", "20", "--output", "json")
         wait_for(lambda: agentdb.sql("SELECT to_regclass('rl_experiences') IS NOT NULL")[0][0] and agentdb.counts() > 500)

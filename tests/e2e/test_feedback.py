@@ -2,10 +2,12 @@
 
 import json
 import threading
+import urllib.parse
 
 import psycopg
 import pytest
 from conftest import wait_for
+from proxy import Proxy
 from rl import learn, rl  # noqa: F401 (fixture)
 from test_engine import DIMENSION, engine_path, start, vector  # noqa: F401 (fixtures)
 from test_recommendations import ask, people  # noqa: F401 (fixtures)
@@ -141,7 +143,7 @@ def test_a_write_and_a_handover_wait_for_each_other(engine, rl):
     make_primary_postgres(served, rl)
     answers = []
     with psycopg.connect(rl.postgres_url) as mover:
-        mover.execute("SELECT pg_advisory_lock(7021453862217)")  # as who moves the primary
+        rl.sql("UPDATE agentdb_lease SET holder = 'another', held_until = now() + interval '1 hour' WHERE name = 'handover'")
         mover.execute("UPDATE agentdb_state SET primary_store = 'moving'")
         client = threading.Thread(target=lambda: answers.append(feedback(served, reward=0.5)))
         client.start()
@@ -244,6 +246,36 @@ def test_the_users_policy_comes_from_the_primary(engine, people, rl, mode):  # n
         rl.redis.set(f"rl:policy:{user}", policy)
     answer = ask(served, user, strategy="graph")
     assert answer["policy"] == "user" and answer["results"][0]["id"] == "war-3"
+
+
+def away(url, seconds):
+    """A proxy before the server of the URL, whose answers come so much later; and the URL by way of it."""
+    parts = urllib.parse.urlsplit(url)
+    proxy = Proxy((parts.hostname, parts.port), seconds)
+    return proxy, url.replace(f"{parts.hostname}:{parts.port}", proxy.address)
+
+
+@pytest.mark.parametrize("mode", ["dual", "postgres"])
+def test_a_store_at_a_distance_is_asked(engine, people, rl, mode):  # noqa: F811
+    """Connecting takes more round trips than a read has time for."""
+    setting = "DATABASE_URL" if mode == "postgres" else "REDIS_URL"
+    proxy, url = away(rl.postgres_url if mode == "postgres" else rl.redis_url, 0.035)
+    served = engine(mode, **{setting: url})
+    user = people("me", war_1=5, war_2=5)
+    if mode == "postgres":
+        make_primary_postgres(served, rl)
+        rl.sql("INSERT INTO policies (redis_key, agent_id, policy) VALUES (%s, %s, %s)", f"rl:policy:{user}".encode(), user, b'{"same_genre": 10}')
+    else:
+        rl.redis.set(f"rl:policy:{user}", '{"same_genre": 10}')
+    wait_for(lambda: ask(served, user, strategy="graph")["policy"] == "user", 10)
+    assert served.request("GET", "/readyz").json == {"status": "ready"}
+    # Too far away for a read: it is said.
+    proxy.delay = 0.15
+    wait_for(lambda: ask(served, user, strategy="graph")["policy"] != "user" and "note" in served.request("GET", "/readyz").json, 30)
+    assert served.request("GET", "/readyz").json["note"] == (
+        f"{'PostgreSQL' if mode == 'postgres' else 'Redis'} does not answer within a tenth of a second: recommendations are made without"
+        " what was learnt.")
+    wait_for(lambda: 'what="read what was learnt, for a recommendation"' in served.log())
 
 
 def test_a_redis_that_may_forget_is_warned_of(engine, rl):

@@ -95,7 +95,7 @@ TEST_F(PostgresTest, TheSchemaIsMadeOnceByManyAtOnce) {
     for (auto& thread : threads) thread.join();
     migrate_schema(connection_, soon());
     require_schema(connection_, soon());
-    EXPECT_EQ(text("SELECT string_agg(version::text, ',') FROM agentdb_schema"), "1");
+    EXPECT_EQ(text("SELECT string_agg(version::text, ',') FROM agentdb_schema"), "1,2");
     EXPECT_EQ(text("SELECT primary_store || epoch FROM agentdb_state"), "redis0");
     drop_secondary_indexes(connection_, soon());
     EXPECT_EQ(text("SELECT count(*) FROM pg_indexes WHERE tablename = 'rl_experiences' AND schemaname = '" +
@@ -105,7 +105,7 @@ TEST_F(PostgresTest, TheSchemaIsMadeOnceByManyAtOnce) {
     EXPECT_EQ(text("SELECT count(*) FROM pg_indexes WHERE tablename = 'rl_experiences' AND schemaname = '" +
                    schema_ + "'"),
               "3");
-    connection_.exec("INSERT INTO agentdb_schema (version) VALUES (2)", soon());
+    connection_.exec("INSERT INTO agentdb_schema (version) VALUES (3)", soon());
     EXPECT_EQ(error_of([&] { migrate_schema(connection_, soon()); }).kind(), ErrorKind::not_ready);
     EXPECT_EQ(error_of([&] { require_schema(connection_, soon()); }).kind(), ErrorKind::not_ready);
 }

@@ -1,5 +1,8 @@
 #include "agentdb/tables.h"
 
+#include <thread>
+
+#include "agentdb/lease.h"
 #include "agentdb/schema.h"
 #include "fixture.h"
 
@@ -8,7 +11,10 @@ namespace {
 
 class TablesTest : public PostgresTest {
   protected:
-    TablesTest() : session_(open_session(url_)) { migrate_schema(*session_, soon()); }
+    TablesTest() : session_(open_session(url_)) {
+        migrate_schema(*session_, soon());
+        EXPECT_TRUE(take_lease(*session_, Lease::copy, holder_, soon()));
+    }
 
     static Row experience(const std::string& key, double reward, std::int64_t version = 0) {
         Row row;
@@ -37,7 +43,7 @@ class TablesTest : public PostgresTest {
         encoded.clear(rows.begin()->kind);
         for (const auto& row : rows) encoded.add(row);
         refused_.clear();
-        return write_rows(*session_, encoded, upsert, [&](std::size_t i, const std::string& reason) {
+        return write_rows(*session_, holder_, encoded, upsert, [&](std::size_t i, const std::string& reason) {
             refused_ += encoded.keys[i] + ": " + reason + "\n";
         });
     }
@@ -48,6 +54,7 @@ class TablesTest : public PostgresTest {
             "redis_key), '') FROM rl_experiences");
     }
 
+    const std::string holder_ = "this copy";
     std::unique_ptr<Connection> session_;
     std::string refused_;
 };
@@ -92,7 +99,7 @@ TEST_F(TablesTest, DeletesOnlyWhatWasSeen) {
     ASSERT_EQ(page.size(), 2U);
     EXPECT_EQ(page_of_keys(*session_, Kind::experience, page.back().key, 2).size(), 1U);
     write({experience("a", 2)}, true);
-    EXPECT_EQ(delete_unchanged(*session_, Kind::experience, page), 1);
+    EXPECT_EQ(delete_unchanged(*session_, holder_, Kind::experience, page), 1);
     EXPECT_EQ(rewards(), "a=2/0 c=1/0");
 }
 
@@ -126,6 +133,57 @@ TEST_F(TablesTest, RowsComeBackAsTheyWere) {
         EXPECT_EQ(difference(row, one), "");
     });
     EXPECT_EQ(streamed, 1);
+}
+
+TEST_F(TablesTest, WhoLostTheLeaseWritesNothingAndATakerWaitsForWhatIsUnderWay) {
+    EXPECT_EQ(write({experience("a", 1)}), 1);
+    EXPECT_FALSE(take_lease(connection_, Lease::copy, "other", soon()));
+    EXPECT_TRUE(renew_lease(connection_, Lease::copy, holder_, soon()));
+    connection_.exec("UPDATE agentdb_lease SET held_until = now() - interval '1 second'", soon());
+    EXPECT_EQ(write({experience("b", 1)}), 1) << "time alone takes nothing away";
+    {
+        // A batch that has looked: it does not make a renewal wait, but a taker.
+        Transaction batch(*session_, soon());
+        EXPECT_EQ(session_->exec(lease_condition(Lease::copy, holder_), soon()).rows(), 1U);
+        EXPECT_TRUE(renew_lease(connection_, Lease::copy, holder_, Deadline::after(std::chrono::seconds(5))));
+        connection_.exec("UPDATE agentdb_lease SET held_until = now() - interval '1 second'", soon());
+        bool taken = false;
+        std::jthread taker([&] {
+            Connection own(url_, soon());
+            taken = take_lease(own, Lease::copy, "other", soon());
+        });
+        while (text("SELECT count(*) FROM pg_locks WHERE NOT granted") == "0") std::this_thread::yield();
+        batch.commit(soon());
+        taker.join();
+        EXPECT_TRUE(taken);
+    }
+    EXPECT_EQ(error_of([&] { write({experience("c", 1)}); }).kind(), ErrorKind::conflict);
+    EXPECT_EQ(error_of([&] { delete_expired(*session_, holder_, Kind::experience, 0); }).kind(),
+              ErrorKind::conflict);
+    EXPECT_EQ(rewards(), "a=1/0 b=1/0");
+    EXPECT_FALSE(renew_lease(connection_, Lease::copy, holder_, soon()));
+    release_lease(connection_, Lease::copy, holder_, soon());
+    EXPECT_TRUE(renew_lease(connection_, Lease::copy, "other", soon()));
+    // Nobody holds it: killed between lock and look leaves nothing.
+    release_lease(connection_, Lease::copy, "other", soon());
+    {
+        Connection killed(url_, soon());
+        killed.exec("BEGIN; SELECT FROM agentdb_lease WHERE name = 'copy' FOR UPDATE", soon());
+    }
+    EXPECT_TRUE(take_lease(connection_, Lease::copy, "third", soon()));
+}
+
+TEST_F(TablesTest, SettingsEndWithTheTransaction) {
+    const auto settings =
+        "SELECT concat_ws(' ', current_setting('synchronous_commit'), current_setting('enable_seqscan'), "
+        "current_setting('jit'), current_setting('statement_timeout'))";
+    const auto before = std::string(session_->exec(settings, soon()).value(0, 0));
+    EXPECT_EQ(write({experience("a", 1)}), 1);
+    EXPECT_EQ(write({experience("a", 2)}, true), 1);
+    EXPECT_EQ(session_->exec(settings, soon()).value(0, 0), before);
+    EXPECT_EQ(session_->exec("SELECT to_regclass('stage_rl_experiences')", soon()).is_null(0, 0), true);
+    EXPECT_FALSE(session_->pooled());
+    EXPECT_FALSE(session_->read_only());
 }
 
 }  // namespace

@@ -69,7 +69,7 @@ TEST_F(RedisCluster, IsRecognisedWrittenReadAndWalkedOver) {
     const auto keys = fill(keyspace, 9'000);
     for (int i = 0; i < 3; ++i) EXPECT_GT(cluster().admin(i).call({"DBSIZE"}).integer, 2'500);
     expect_all(keyspace, keys);
-    KeyScan scan(keyspace, "k:", 500);
+    KeyScan scan(keyspace, "k:*", 500);
     std::multiset<std::string> found;
     std::vector<std::string> page;
     while (scan.next(page, soon())) found.insert(page.begin(), page.end());
@@ -107,7 +107,7 @@ TEST_F(RedisCluster, KeysOfASlotOnTheMoveAreFoundOnBothSides) {
 TEST_F(RedisCluster, ASlotThatMovesBehindTheWalkIsNotLost) {
     Keyspace keyspace(address());
     const auto keys = fill(keyspace, 6'000);
-    KeyScan scan(keyspace, "k:", 100);
+    KeyScan scan(keyspace, "k:*", 100);
     std::set<std::string> found;
     std::vector<std::string> page;
     std::set<int> walked;
@@ -139,7 +139,7 @@ TEST_F(RedisCluster, ASlotThatIsAwayForAPartOfTheWalkIsNotLost) {
     keys.insert(keys.end(), tagged.begin(), tagged.end());
     const auto slot = key_slot("{tag}");
     const int home = cluster().owner(slot), away = (home + 1) % 3;
-    KeyScan scan(keyspace, "k:", 50);  // some forty pages a master
+    KeyScan scan(keyspace, "k:*", 50);  // some forty pages a master
     std::set<std::string> found;
     std::vector<std::string> page;
     const auto read_pages = [&](int count) {
@@ -185,7 +185,7 @@ TEST_F(RedisCluster, NothingIsLostWhileSlotsMoveAllTheTime) {
         for (int walks = 0; walks < 3 || moves < 60; ++walks) {
             std::set<std::string> found;
             std::vector<std::string> page;
-            for (KeyScan scan(keyspace, "k:", 100); scan.next(page, soon());) {
+            for (KeyScan scan(keyspace, "k:*", 100); scan.next(page, soon());) {
                 if (++pages % kPagesForAMove == 0) turn.release();
                 found.insert(page.begin(), page.end());
                 expect_all(keyspace, page);
@@ -207,7 +207,7 @@ TEST_F(RedisCluster, AMoveThatIsNeverFinishedIsSaid) {
     const auto slot = key_slot("tag");
     const int from = cluster().owner(slot), to = (from + 1) % 3;
     cluster().begin_move(slot, from, to);
-    KeyScan scan(keyspace, "", 1'000, 1s);
+    KeyScan scan(keyspace, "*", 1'000, 1s);
     std::vector<std::string> page;
     const auto error = error_of([&] {
         while (scan.next(page, soon())) {
@@ -225,7 +225,7 @@ TEST_F(RedisCluster, AMoveThatIsNeverFinishedIsSaid) {
 TEST_F(RedisCluster, AMasterThatIsKilledComesBack) {
     Keyspace keyspace(address(1));
     const auto keys = fill(keyspace, 300);
-    KeyScan scan(keyspace, "k:", 10);
+    KeyScan scan(keyspace, "k:*", 10);
     std::set<std::string> found;
     std::vector<std::string> page;
     ASSERT_TRUE(scan.next(page, soon()));

@@ -81,19 +81,19 @@ TEST(Keyspace, WalksOverAPrefixOfAnyBytes) {
     const auto keys = fill(keyspace, prefix, 2'500);
     fill(keyspace, "a", 500);
     fill(keyspace, "ax:", 500);
-    KeyScan scan(keyspace, prefix, 100);
+    KeyScan scan(keyspace, glob_of_prefix(prefix), 100);
     EXPECT_EQ(walk(scan), keys);
     std::vector<std::string> more;
     EXPECT_FALSE(scan.next(more, soon()));
-    KeyScan none(keyspace, "nothing:");
+    KeyScan none(keyspace, "nothing:*");
     EXPECT_THAT(walk(none), testing::IsEmpty());
 }
 
 TEST(Keyspace, AWalkBeginsAnewBehindALostConnection) {
     Server server({"appendonly yes", "appendfsync always"});
     Keyspace keyspace(server.address());
-    const auto keys = fill(keyspace, "k:", 20'000);
-    KeyScan scan(keyspace, "k:", 100);
+    const auto keys = fill(keyspace, "k:*", 20'000);
+    KeyScan scan(keyspace, "k:*", 100);
     std::set<std::string> found;
     std::vector<std::string> page;
     while (found.size() < 10'000 && scan.next(page, soon())) found.insert(page.begin(), page.end());
@@ -121,8 +121,8 @@ TEST(Keyspace, AWalkBeginsAnewBehindALostConnection) {
 TEST(Keyspace, AConnectionThatAnotherCallLostAlsoBeginsAWalkAnew) {
     const Server server;
     Keyspace keyspace(server.address());
-    const auto keys = fill(keyspace, "k:", 5'000);
-    KeyScan scan(keyspace, "k:", 100);
+    const auto keys = fill(keyspace, "k:*", 5'000);
+    KeyScan scan(keyspace, "k:*", 100);
     std::vector<std::string> page;
     for (int i = 0; i < 20; ++i) ASSERT_TRUE(scan.next(page, soon()));
     server.connect()->call({"CLIENT", "KILL", "TYPE", "normal"});

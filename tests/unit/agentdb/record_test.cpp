@@ -170,5 +170,40 @@ TEST(Record, ShowsKeysToTheEye) {
     EXPECT_EQ(key_text("rl:é\xFF\n"), "rl:é\\xff\\x0a");
 }
 
+TEST(Record, FieldsHaveTheUsersNamesThereAndBack) {
+    FieldNames names;
+    names.q_value = "q_value";
+    names.agent_id = "agent";
+    Source source;
+    source.key = "app:rl:qvalue:1";
+    source.kind = Kind::q_value;
+    source.type = Source::Type::text;
+    source.text =
+        R"({"agent":"a","state_hash":"s","action":"x","q_value":0.10000000000000000001,"visits":2,"more":1})";
+    Row row;
+    EXPECT_EQ(parse(source, row, &names), std::nullopt);
+    EXPECT_EQ(row.agent_id, "a");
+    EXPECT_EQ(row.extra, R"({"value":0.10000000000000000001,"more":1})");
+    EXPECT_EQ(
+        json_of(row, &names),
+        R"({"agent":"a","state_hash":"s","action":"x","q_value":0.10000000000000000001,"visits":2,"more":1})");
+    EXPECT_EQ(parse(source, row), "agent_id is missing");
+    source.text = R"({"agent_id":"a","state_hash":"s","action":"x","value":1,"visits":2})";
+    EXPECT_EQ(parse(source, row, &names), std::nullopt);
+    source.text = R"({"agent_id":"a","state_hash":"s","action":"x","value":1,"q_value":2})";
+    EXPECT_EQ(parse(source, row, &names), "both q_value and value are there");
+    source.text = R"({"agent_id":"a","state_hash":"s","action":"x"})";
+    EXPECT_EQ(parse(source, row, &names), "q_value is missing");
+    EXPECT_EQ(with_user_names(R"({"agent_id":1,"value":1e2,"x":{"value":2}})", Kind::q_value, names),
+              R"({"agent":1,"q_value":1e2,"x":{"value":2}})");
+    EXPECT_EQ(with_usual_names(R"({"agent":1,"q_value":1e2,"x":{"value":2}})", Kind::q_value, names),
+              R"({"agent_id":1,"value":1e2,"x":{"value":2}})");
+    EXPECT_EQ(find_kind("{t}:rl:x:rl:policy:rl:agent:y")->kind, Kind::policy);
+    EXPECT_EQ(find_kind("xrl:policy:y")->at, 1U);
+    EXPECT_EQ(find_kind("rl:control:x"), std::nullopt);
+    EXPECT_EQ(kind_of_key("app:rl:policy:", "app:"), Kind::policy);
+    EXPECT_EQ(kind_of_key("rl:policy:", "app:"), std::nullopt);
+}
+
 }  // namespace
 }  // namespace crossover::agentdb

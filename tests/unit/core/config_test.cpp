@@ -141,5 +141,21 @@ TEST_F(Config, SecretsHaveNoFlag) {
     }
 }
 
+TEST_F(Config, ASectionWithinASection) {
+    sources_.config_file = file(
+        "fields.yaml", "agentdb: {mode: dual, key_prefix: 'app:', fields: {q_value: q, agent_id: who}}\n");
+    const auto settings = load_settings(sources_);
+    EXPECT_EQ(settings.q_value_field, "q");
+    EXPECT_EQ(settings.agent_id_field, "who");
+    EXPECT_EQ(settings.reward_field, "reward");
+    EXPECT_EQ(settings.agentdb_key_prefix, "app:");
+    EXPECT_EQ(settings.agentdb_mode, "dual");
+    EXPECT_EQ(settings.origins.at("agentdb.fields.q_value"),
+              sources_.config_file.value() + " line 1: agentdb.fields.q_value");
+    EXPECT_THAT(refusal("agentdb: {fields: {qvalue: q}}\n"),
+                HasSubstr("Did you mean 'agentdb.fields.q_value'?"));
+    EXPECT_THAT(refusal("agentdb: {fields: q}\n"), HasSubstr("unknown key 'agentdb.fields'"));
+}
+
 }  // namespace
 }  // namespace crossover
