@@ -227,7 +227,7 @@ std::unique_ptr<Lease> Lease::acquire(bolt::Driver& driver, const std::string& d
 }
 
 void Lease::require_right_to_take(bolt::Driver& driver, const std::string& database) {
-    const State state(driver, database, unique_name(), {});
+    const State state(driver, database, {unique_name(), {}}, {});
     with_right_to_write(database, [&] {
         for (const auto* statement : {kConstraint, "CREATE (:CrossoverLease {name: $name})"}) {
             auto session = driver.session(state.session_config());

@@ -56,12 +56,6 @@ Error undecodable(const bolt::Decoder& fields) {
                  fmt::format("Neo4j sent a record that can't be decoded: {}.", to_string(fields.error())));
 }
 
-std::optional<ItemId> id_of(const Rejected& rejected) {
-    if (const auto* text = std::get_if<std::string>(&rejected.id)) return ItemId(*text);
-    if (const auto* number = std::get_if<std::int64_t>(&rejected.id)) return ItemId(*number);
-    return std::nullopt;
-}
-
 Rejected duplicate(const ItemId& id) {
     Rejected rejected{{}, {}, RejectionReason::id_duplicate, "several nodes have this id"};
     std::visit([&](const auto& value) { rejected.id = value; }, id);
@@ -510,7 +504,7 @@ void MediaStore::read_items(std::span<const ItemId> ids, const sync::Versions& s
         const std::size_t rows_before = rows.rows();
         auto row = state_->decoder.decode(record.fields, 0, rows);
         if (!record.fields.ok()) throw undecodable(record.fields);
-        const auto id = row.id ? row.id : row.rejected ? id_of(*row.rejected) : std::nullopt;
+        const auto id = row.id ? row.id : row.rejected ? sync::id_of(*row.rejected) : std::nullopt;
         const auto version = id ? version_of.find(*id) : version_of.end();
         if (version == version_of.end()) {
             // Its id changed after it was found by it: what it is now was not asked for.
@@ -539,7 +533,7 @@ void MediaStore::read_items(std::span<const ItemId> ids, const sync::Versions& s
     }
     for (auto& item : refused) {
         for (const auto& [id, count] : nodes) {
-            if (count > 1 && id_of(item) == id) item = duplicate(id);
+            if (count > 1 && sync::id_of(item) == id) item = duplicate(id);
         }
         rejected.push_back(std::move(item));
     }
@@ -547,7 +541,7 @@ void MediaStore::read_items(std::span<const ItemId> ids, const sync::Versions& s
 
 std::vector<bool> MediaStore::quarantined(std::span<const ItemId> ids, std::span<const Presence> present,
                                           Deadline deadline) {
-    return state_->refused.quarantined(state_->session(-1, deadline.remaining()), ids, present);
+    return state_->refused.quarantined(state_->session(-1, deadline), ids, present);
 }
 
 // ---- counts and samples ----
