@@ -72,8 +72,8 @@ TEST_F(TablesTest, NewerWins) {
     auto expiring = experience("b", 4, 6);
     expiring.expires_at_us = 1'000'000;
     EXPECT_EQ(write({expiring}, true), 1);
-    EXPECT_EQ(delete_expired(*session_, Kind::experience, 999), 0);
-    EXPECT_EQ(delete_expired(*session_, Kind::experience, 1000), 1);
+    EXPECT_EQ(delete_expired(*session_, holder_, Kind::experience, 999), 0);
+    EXPECT_EQ(delete_expired(*session_, holder_, Kind::experience, 1000), 1);
 }
 
 TEST_F(TablesTest, OneBadRowDoesNotKeepTheOthersBack) {

@@ -7,6 +7,7 @@ namespace crossover::learning {
 namespace {
 
 using agentdb::test::soon;
+using namespace std::chrono_literals;
 
 class HandoverTest : public agentdb::test::PostgresTest {
   protected:

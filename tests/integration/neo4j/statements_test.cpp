@@ -18,6 +18,7 @@
 #include "neo4j/media_store.h"
 #include "neo4j/media_writer.h"
 #include "neo4j/neo4j_searcher.h"
+#include "neo4j/refused_items.h"
 #include "neo4j/replicas.h"
 #include "neo4j/source_mark.h"
 #include "neo4j/viewing_graph.h"
@@ -315,7 +316,18 @@ void Statements::call_everything(Recorder& recorder, const std::string& label, s
     log.owe(std::vector<ItemId>{"statements"});
     recorder.now("outbox: settled");
     const std::vector<ItemId> written = {"statements"};
-    log.settlement(entries)->changed(written, std::vector<sync::Presence>(1), soon);
+    log.settlement(entries)->changed(written, std::vector<sync::Presence>(1), {}, soon);
+    recorder.now("refused items: recorded");
+    const sync::Rejected refused{"statements", {}, sync::RejectionReason::refused_by_server, {}};
+    log.settlement({})->changed(written, std::vector<sync::Presence>(1), std::span(&refused, 1), soon);
+    recorder.now("refused items: asked for");
+    MediaStore(driver, database, mapping, true).quarantined(written, std::vector<sync::Presence>(1), soon);
+    recorder.now("refused items: forgotten");
+    log.settlement({})->changed(written, std::vector<sync::Presence>(1), {}, soon);
+    recorder.now("refused items: all forgotten");
+    driver.session({.database = database}).execute_write([&](bolt::Transaction& transaction) {
+        return RefusedItems(mapping).forget_some(transaction);
+    });
     recorder.now("outbox: claimed");
     log.claim(100);
     recorder.now("outbox: depth");

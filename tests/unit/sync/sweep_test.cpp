@@ -60,7 +60,7 @@ struct World {
                           for (const auto& id : ids) EXPECT_TRUE(told.insert(id).second);
                           told_before_the_question = asked == 0 ? told.size() : told_before_the_question;
                       },
-                      [](std::int64_t) {}, [](const Error&) {},
+                      {}, [](std::int64_t) {}, [](const Error&) {},
                       [&](std::int64_t orphans, std::int64_t rows) {
                           ++asked;
                           return !needs_permission_to_delete(orphans, rows);

@@ -364,7 +364,8 @@ TEST(Sweep, TellsTheQuarantinedFromTheMissing) {
         return [&](std::span<const ItemId> told) { ids.insert(told.begin(), told.end()); };
     };
     const auto result = sweep({world.source, world.source, rows, into(different), into(quarantined),
-                               [](std::int64_t) {}, [](const Error&) {}},
+                               [](std::int64_t) {}, [](const Error&) {},
+                               [](std::int64_t, std::int64_t) { return true; }},
                               {});
     EXPECT_EQ(different, (std::set<ItemId>{ItemId("changed"), ItemId("deleted"), ItemId("new"),
                                            ItemId("missing"), ItemId("mended"), ItemId("twice")}));
