@@ -55,6 +55,11 @@ bool is_integer(element value) {
     return value.is_int64() || value.is_uint64();
 }
 
+/// simdjson's is_double() holds for every number.
+bool is_double(element value) {
+    return value.type() == simdjson::dom::element_type::DOUBLE;
+}
+
 /// Neo4j has lists of values of one kind, none of them null or a list.
 bool is_storable_list(simdjson::dom::array values) {
     std::optional<simdjson::dom::element_type> kind;
@@ -76,7 +81,7 @@ bolt::Value to_stored(element value) {
     if (value.is_string()) return std::string(std::string_view(value));
     if (value.is_bool()) return bool(value);
     if (value.is_int64()) return std::int64_t(value);
-    if (value.is_double()) return double(value);
+    if (is_double(value)) return double(value);
     simdjson::dom::array values;
     if (!value.get(values) && is_storable_list(values)) {
         bolt::List list;
@@ -110,7 +115,7 @@ std::optional<search::Scalar> to_scalar(element value, sync::PropertyType type) 
             if (value.is_int64()) return std::int64_t(value);
             break;
         case sync::PropertyType::float64:
-            if (value.is_double() || (value.is_int64() && sync::fits_float64(std::int64_t(value)))) {
+            if (is_double(value) || (value.is_int64() && sync::fits_float64(std::int64_t(value)))) {
                 return double(value);
             }
             break;

@@ -371,8 +371,8 @@ TEST_F(CaptureTest, EntriesOfNoCollectionAreTakenIn) {
 
 TEST_F(CaptureTest, AnEntryWhoseIdNoRowCanHaveIsDiscarded) {
     cypher(
-        "UNWIND [1, 1.5, true, null, ['a'], 'a'] AS id CREATE (c:EmbeddingChange {collection: $collection, "
-        "key: $key + coalesce(toStringOrNull(id), '-'), lease: 1}) SET c.media_id = id",
+        "UNWIND range(0, 5) AS i WITH i, [1, 1.5, true, null, ['a'], 'a'][i] AS id CREATE "
+        "(c:EmbeddingChange {collection: $collection, key: $key + i, lease: 1}) SET c.media_id = id",
         {{"collection", mapping.collection}, {"key", owner}});
     const auto claim = log.claim(100);
     EXPECT_EQ(claim.discarded, 5);

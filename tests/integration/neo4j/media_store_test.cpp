@@ -136,8 +136,11 @@ TEST_P(MediaStoreTest, ReadsWhatIsGoodExactlyAndNamesWhatIsNot) {
         create(id, floats(values));
         good[id] = std::vector<float>(values.begin(), values.end());
     };
-    add("a", {0.1, -0.2, 1e-46, 3.4028234663852886e38});
-    add("b", {1.0 / 3, 2.0 / 3, 1e38, -1e-40});
+    add("a", {0.1, -0.2, 1e-46, 1.8e19});
+    add("b", {1.0 / 3, 2.0 / 3, 1e10, -1e-40});
+    // Floats, each of them, but of no length that a float can hold.
+    create("ba", floats({0.1, -0.2, 1e-46, 3.4028234663852886e38}));
+    create("bb", floats({1e-30, 1e-30, 1e-30, 1e-30}));
     create("c", floats({1, kNan, 0, 0}));
     add("d", {1, 2, 3, 4});
     create("e", bolt::List{std::int64_t{1}, std::int64_t{2}, std::int64_t{3}, std::int64_t{16777217}});
@@ -158,6 +161,7 @@ TEST_P(MediaStoreTest, ReadsWhatIsGoodExactlyAndNamesWhatIsNot) {
 
     const std::multimap<std::string, RejectionReason> bad{
         {"", RejectionReason::id_missing},       {"", RejectionReason::id_wrong_type},
+        {"ba", RejectionReason::zero_vector},    {"bb", RejectionReason::zero_vector},
         {"c", RejectionReason::not_finite},      {"f", RejectionReason::wrong_dimension},
         {"g", RejectionReason::not_numeric},     {"h", RejectionReason::not_a_list},
         {"i", RejectionReason::zero_vector},     {"j", RejectionReason::id_duplicate},
