@@ -26,9 +26,9 @@ packages=("${DEBIAN_PACKAGES[@]}")
 ensure_packages "${packages[@]}"
 ensure_python
 ensure_milvus
-ensure_neo4j
+ensure_neo4j 5.26
 ensure_loopback_only
 if [[ $tests == yes ]]; then
-  ensure_neo4j_2025
+  ensure_neo4j 2025
   ensure_milvus_sdk_node
 fi

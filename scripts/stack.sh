@@ -13,7 +13,7 @@
 #
 #   --dir D                      the stack's folder (default: .stack in the clone)
 #   --servers S[,S...]           with up: only these of neo4j, milvus, postgres, redis
-#   --neo4j-version 5.26|2025    with up, for a new stack (default 5.26; 2025 speaks Bolt 6)
+#   --neo4j-version LINE         with up, for a new stack: 5.15, 5.26 (the default), 2025 or 2026 (these two speak Bolt 6)
 #   --help                       this text
 #
 # Logs are in D/logs, process ids in D/run. To remove a stack: down, then delete D. What an administrator would set
@@ -62,7 +62,7 @@ parse() {
   for name in "${WANTED[@]}" ${SERVER:+"$SERVER"}; do
     is_server "$name" || bad_usage "no server $name; there are ${ALL_SERVERS[*]}"
   done
-  [[ -z $WANTED_LINE || $WANTED_LINE =~ ^(5\.26|2025)$ ]] || bad_usage "--neo4j-version is 5.26 or 2025"
+  [[ -z $WANTED_LINE || -n ${NEO4J_VERSIONS[$WANTED_LINE]:-} ]] || bad_usage "--neo4j-version is one of ${!NEO4J_VERSIONS[*]}"
   [[ $DIR == /* ]] || DIR=$PWD/$DIR
 }
 
@@ -141,7 +141,7 @@ up() {
   [[ -e $DIR/stack.conf ]] || make
   load
   [[ -z $WANTED_LINE || $WANTED_LINE == "$NEO4J_LINE" ]] || die "the stack in $DIR has Neo4j $NEO4J_LINE; give another --dir for $WANTED_LINE"
-  [[ $NEO4J_LINE == 5.26 ]] || ensure_neo4j_2025
+  [[ $NEO4J_LINE == 5.26 ]] || ensure_neo4j "$NEO4J_LINE"
   if ((${#WANTED[@]})); then
     for server in "${WANTED[@]}"; do
       [[ " ${SERVERS[*]} " == *" $server "* ]] || SERVERS+=("$server")

