@@ -3,6 +3,7 @@
 #include "migrate/preflight.h"
 #include "milvus/client.h"
 #include "neo4j/lease.h"
+#include "neo4j/source_mark.h"
 
 namespace crossover::migrate {
 
@@ -23,7 +24,12 @@ std::vector<std::string> obstacles(bolt::Driver& source, milvus::Client* target,
     attempt([&] {
         embeddings::Collection::require_possible(*target, mapping.collection, mapping, soon());
         const auto collection = embeddings::Collection::open(*target, mapping.collection, mapping, soon());
-        if (collection) require_present_texts(*collection, source, database, mapping);
+        if (!collection) return;
+        require_present_texts(*collection, source, database, mapping);
+        if (const auto info = target->describe_collection(collection->name(), soon())) {
+            embeddings::require_ours(target->address(), *info,
+                                     neo4j::known_source_mark(source, database, mapping));
+        }
     });
     return found;
 }

@@ -2,6 +2,7 @@
 
 #include "core/unique_name.h"
 #include "neo4j/cypher.h"
+#include "neo4j/read_session.h"
 
 namespace crossover::neo4j {
 
@@ -16,6 +17,9 @@ constexpr const char* kConstraint =
 constexpr const char* kFindOrMake =
     "MERGE (s:CrossoverSource {collection: $collection, label: $label}) ON CREATE SET s.id = $id RETURN s.id";
 
+constexpr const char* kFind =
+    "MATCH (s:CrossoverSource {collection: $collection, label: $label}) RETURN s.id";
+
 }  // namespace
 
 sync::SourceMark source_mark(bolt::Driver& driver, const std::string& database,
@@ -28,6 +32,14 @@ sync::SourceMark source_mark(bolt::Driver& driver, const std::string& database,
             kFindOrMake, {{"collection", mapping.collection}, {"label", mapping.label}, {"id", fresh}});
         return sync::SourceMark{mapping.label, database, text_of(found.single()[0])};
     });
+}
+
+sync::SourceMark known_source_mark(bolt::Driver& driver, const std::string& database,
+                                   const sync::MediaMapping& mapping) {
+    const auto row = read_session(driver, database, Deadline::after(30s))
+                         .run(kFind, {{"collection", mapping.collection}, {"label", mapping.label}})
+                         .next();
+    return {mapping.label, database, row ? text_of(row->at(0)) : std::string()};
 }
 
 }  // namespace crossover::neo4j

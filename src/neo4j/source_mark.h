@@ -13,4 +13,8 @@ namespace crossover::neo4j {
 sync::SourceMark source_mark(bolt::Driver& driver, const std::string& database,
                              const sync::MediaMapping& mapping);
 
+/// The same for those who only look: where none was made yet its id is empty, which is nobody's.
+sync::SourceMark known_source_mark(bolt::Driver& driver, const std::string& database,
+                                   const sync::MediaMapping& mapping);
+
 }  // namespace crossover::neo4j

@@ -95,9 +95,11 @@ def test_a_copy_through_a_pooler_leaves_nothing_in_its_sessions(agentdb, pooled)
         assert result["kinds"]["experiences"]["rows"] == 3_000 and result["kinds"]["q_values"] == {
             "redis_keys": 51, "rows": 50, "quarantined": 1, "left_out": False}
     r.mset({f"rl:experience:{n}": json.dumps(experience(reward=-1 - n)) for n in range(0, 3_000, 2)})
+    # Of two keys for one Q value the one that SCAN showed first has the row; without it the other one gets it.
+    lost_its_row = agentdb.sql("SELECT redis_key = 'rl:qvalue:second' FROM q_values WHERE state_hash = '7'")[0][0]
     r.delete("rl:experience:1", "rl:qvalue:second")
     result = agentdb.json("--batch-size", "100")
-    assert (result["written"], result["deleted"]) == (1_500, 1)
+    assert (result["written"], result["deleted"]) == (1_500 + lost_its_row, 1 + lost_its_row)
     assert agentdb.json("--verify")["equal"]
     assert pooled.in_every_session("SELECT current_setting('synchronous_commit'), current_setting('enable_seqscan'), current_setting('jit'),"
                                    " current_setting('statement_timeout'), current_setting('client_connection_check_interval'),"

@@ -337,6 +337,8 @@ void Statements::call_everything(Recorder& recorder, const std::string& label, s
     log.take_in_unowned();
     recorder.now("mark of the source");
     source_mark(driver, database, mapping);
+    recorder.now("mark of the source, looked at");
+    known_source_mark(driver, database, mapping);
     recorder.now("epochs: constraint");
     prepare_epochs(driver, database);
 
