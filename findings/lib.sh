@@ -61,3 +61,15 @@ expect() {
   cat "$WORK/seen"
   diff "$1" "$WORK/seen" >&2 || { echo "The behaviour has changed (< as described, > seen)." >&2; exit 1; }
 }
+
+# milvus_server: Milvus 2.3.5 standalone from PyPI, which has no newer one; MILVUS_URI is where.
+milvus_server() {
+  local port
+  /usr/bin/python3 -m venv "$WORK/milvus"
+  "$WORK/milvus/bin/pip" install -q --disable-pip-version-check milvus==2.3.5 'setuptools<81'
+  port=$(free_port)
+  "$WORK/milvus/bin/milvus-server" --data "$WORK/milvus-data" --proxy-port "$port" >"$WORK/server.log" 2>&1 &
+  STARTED+=($!)
+  until_open "$port" $!
+  export MILVUS_URI=http://127.0.0.1:$port
+}

@@ -82,7 +82,7 @@ random_password() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }
 
 make() {
   local base
-  [[ -z $(ls -A "$DIR") ]] || die "$DIR is neither empty nor a stack; give another --dir"
+  [[ -z $(ls -A -I neo4j.conf "$DIR") ]] || die "$DIR is neither empty nor a stack; give another --dir"
   chmod 711 "$DIR" # PostgreSQL may have to pass through as another user
   mkdir -p "$DIR/logs" "$DIR/run" "$CACHE/ports"
   (

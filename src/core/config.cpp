@@ -74,8 +74,7 @@ const std::vector<SettingKey>& table() {
         {"migration.checkpoint_file", "", "--checkpoint-file", "FILE", "where the job's progress is kept",
          &S::checkpoint_file},
         {"migration.quarantine_file", "", "--quarantine-file", "FILE",
-         "NDJSON of the items that cannot be copied, and why; by default "
-         "migration_quarantine_COLLECTION.ndjson",
+         "NDJSON of what is not copied, and why (migration_quarantine_COLLECTION.ndjson)",
          &S::quarantine_file},
         {"migration.metrics_address", "", "--metrics-address", "HOST:PORT", "serve Prometheus metrics there",
          &S::metrics_address},
