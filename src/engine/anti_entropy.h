@@ -14,7 +14,7 @@
 namespace crossover::engine {
 
 /// A slow look at all ids and versions of both stores, for what no change entry speaks of, such as a change
-/// made around the engine (DESIGN section 4, rule 7). Writes nothing to Milvus itself: what differs becomes
+/// made around the engine. Writes nothing to Milvus itself: what differs becomes
 /// an entry of the outbox, and is brought and accounted for like any other. One replica at a time, by a
 /// lease.
 class AntiEntropy {

@@ -27,7 +27,7 @@ struct EngineConfig {
     StorageMode mode = StorageMode::neo4j_only;
     double shadow_share = 0.1;  ///< of answers compared in shadow_milvus
     std::int64_t outbox_alarm_depth = 100'000;
-    /// Between two looks at all ids and versions of both stores (DESIGN section 4, rule 7).
+    /// Between two looks at all ids and versions of both stores.
     std::chrono::seconds anti_entropy_every{3'600};
     std::optional<redis::Address> redis = {};               ///< of kept answers
     std::optional<std::chrono::seconds> keep_answers = {};  ///< how long; needs `redis`

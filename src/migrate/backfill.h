@@ -60,7 +60,7 @@ struct BackfillResult {
     std::vector<std::string> notes;  ///< what a person should know, one sentence each
 };
 
-/// Copies all embeddings from Neo4j to Milvus (DESIGN section 5), resuming from the checkpoint where one of
+/// Copies all embeddings from Neo4j to Milvus, resuming from the checkpoint where one of
 /// the same job exists. Blocks until done or `stop` is requested, which saves the checkpoint and returns
 /// interrupted. `on_progress` is called about four times a second, from one thread at a time.
 ///

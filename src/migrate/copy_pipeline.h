@@ -50,7 +50,7 @@ struct CopySettings {
     sync::WriteTiming timing;
 };
 
-/// range readers → bounded queue → upserts in flight → version check → ledger (DESIGN section 5).
+/// range readers → bounded queue → upserts in flight → version check → ledger.
 ///
 /// A write whose outcome is unknown (timeout, lost connection) is not repeated at once: its ids go through
 /// sync() when Milvus has answered a call made after the write's deadline, and a settling time has passed, so

@@ -37,7 +37,7 @@ struct Written {
 };
 
 /// Writes media nodes, each with a fresh version and, where captured, its change entry in the same
-/// transaction (DESIGN section 4, Capture). Properties and relationships that the mapping does not name stay
+/// transaction. Properties and relationships that the mapping does not name stay
 /// as they are.
 ///
 /// Versions are microseconds since 1970, or one more than the former version where that is later: they never

@@ -9,7 +9,7 @@
 
 namespace crossover::neo4j {
 
-/// Judges one record `id, embedding, carried properties…` by the rules of DESIGN section 3 and appends it to
+/// Judges one record `id, embedding, carried properties…` by the rules for what can be a row and appends it to
 /// a batch: floats go from the wire's bytes straight into the vector column.
 class RowDecoder {
   public:

@@ -63,7 +63,7 @@ class SourceStore {
     /// Appends the items of `ids` that are present and valid to `valid`, and says of the others that are
     /// present why they are not. `seen`, one for each id, was read before by read_versions() and gives the
     /// rows their versions: one read together with the vector might be newer than it, and a vector that some
-    /// other server has might be older than the version (DESIGN section 4, rule 2).
+    /// other server has might be older than the version.
     virtual void read_items(std::span<const ItemId> ids, const Versions& seen, ItemBatch& valid,
                             std::vector<Rejected>& rejected, Deadline deadline) = 0;
 

@@ -39,7 +39,7 @@ struct SweepPorts {
 };
 
 /// Compares ids and versions of both stores: finds what no change entry and no checkpoint speaks of, such as
-/// rows of ids that were deleted between the runs of a killed job (DESIGN section 4, rules 6 and 7). Sees
+/// rows of ids that were deleted between the runs of a killed job. Sees
 /// what Milvus had acknowledged before the call; needs a loaded collection. With an ordered source both
 /// directions are compared, so that the result accounts for all items whose id can be a row's; otherwise only
 /// Milvus's ids are looked up. Memory does not grow with what differs. Ends early when `stop` is requested;
