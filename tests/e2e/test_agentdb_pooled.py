@@ -205,7 +205,8 @@ def test_a_standby_is_refused_at_once(agentdb):
     if as_user:
         shutil.chown(folder, "postgres", "postgres")
     bin = "/usr/lib/postgresql/15/bin/"
-    subprocess.run([*as_user, bin + "pg_basebackup", "-D", str(home), "-R", "-X", "stream", "-d",
+    # without --checkpoint=fast the server spreads the checkpoint over minutes where the tests before left much to write
+    subprocess.run([*as_user, bin + "pg_basebackup", "-D", str(home), "-R", "-X", "stream", "--checkpoint=fast", "-d",
                     f"host={parts.hostname} port={parts.port} user={parts.username} password={parts.password}"], check=True, cwd="/", timeout=120)
     standby = subprocess.Popen([*as_user, bin + "postgres", "-D", str(home), "-c", f"port={port}", "-c", "listen_addresses=127.0.0.1", "-c",
                                 "unix_socket_directories="], cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
