@@ -68,9 +68,9 @@ class Servers:
         self.folder = folder
         self.environment = dict(os.environ)
 
-    def up(self):
+    def up(self, which="neo4j,milvus"):
         stack = [str(ROOT / "scripts" / "stack.sh")]
-        subprocess.run([*stack, "up", "--dir", str(self.folder), "--servers", "neo4j,milvus"], check=True, stdout=sys.stderr)
+        subprocess.run([*stack, "up", "--dir", str(self.folder), "--servers", which], check=True, stdout=sys.stderr)
         for line in subprocess.check_output([*stack, "env", "--dir", str(self.folder)], text=True).splitlines():
             name, _, value = line.removeprefix("export ").partition("=")
             self.environment[name] = shlex.split(value)[0]

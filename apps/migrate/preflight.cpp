@@ -99,8 +99,8 @@ class Preflight : public Command {
         const auto client = report.servers[1].reached ? make_client(settings) : nullptr;
         auto mapping = make_mapping(settings);
         if (client) {
-            embeddings::adopt_types(*client, mapping.collection, mapping,
-                                    Deadline::after(std::chrono::seconds(10)));
+            embeddings::adopt_fields(*client, mapping.collection, mapping,
+                                     Deadline::after(std::chrono::seconds(10)));
         }
         try {
             ProgressView view;

@@ -74,6 +74,13 @@ void judge_inventory(PreflightReport& report) {
                                              counted(inventory.items, "embedding", "embeddings"),
                                              report.label));
     }
+    if (inventory.narrow > 0) {
+        report.reasons.push_back(fmt::format(
+            "{} not fit collection {}, which is there already: {}. Make its fields longer, or name another "
+            "with --collection.",
+            inventory.narrow == 1 ? "1 item does" : with_separators(inventory.narrow) + " items do",
+            inventory.mapping.collection, inventory.narrow_example));
+    }
     if (inventory.sampled && !inventory.ids.unique) {
         report.notes.push_back("A sample does not see ids that several nodes share: --full counts them.");
     }
@@ -190,8 +197,14 @@ void print_inventory(const PreflightReport& report) {
         fmt::print("  {:<12} {}\n", name, value);
     };
     fmt::print("\n{} in {}\n", report.label, report.source);
-    line("items", fmt::format("{}{} with an embedding, {} without", inventory.items_exact ? "" : "about ",
-                              with_separators(inventory.items), with_separators(inventory.missing)));
+    if (inventory.items_exact) {
+        line("items", fmt::format("{} with an embedding, {} without", with_separators(inventory.items),
+                                  with_separators(inventory.missing)));
+    } else {
+        line("items", fmt::format("{} nodes, about {} of them with an embedding",
+                                  with_separators(inventory.items + inventory.missing),
+                                  with_separators(inventory.items)));
+    }
     if (inventory.sampled) {
         line("looked at", fmt::format("a sample of {}: what follows is of these; --full reads all",
                                       with_separators(inventory.sample_items)));

@@ -187,7 +187,8 @@ std::optional<milvus::CollectionInfo> describe_behind(milvus::Client& client, co
     return client.describe_collection(*behind, deadline);
 }
 
-bool adopt_types(const milvus::CollectionInfo& found, sync::MediaMapping& mapping) {
+bool adopt_fields(const milvus::CollectionInfo& found, sync::MediaMapping& mapping) {
+    mapping.max_id_bytes = std::min(found.spec.id_max_length, kMaxIdBytes);
     std::size_t known = 0;
     for (auto& property : mapping.properties) {
         for (const auto& field : found.spec.properties) {
@@ -204,9 +205,11 @@ bool adopt_types(const milvus::CollectionInfo& found, sync::MediaMapping& mappin
 
 }  // namespace
 
-void adopt_types(milvus::Client& client, const std::string& alias, sync::MediaMapping& mapping,
-                 Deadline deadline) {
-    if (const auto found = describe_behind(client, alias, deadline)) adopt_types(*found, mapping);
+void adopt_fields(milvus::Client& client, const std::string& alias, sync::MediaMapping& mapping,
+                  Deadline deadline) {
+    if (const auto found = describe_behind(client, alias, deadline)) {
+        adopt_fields(*found, mapping);
+    }
 }
 
 bool adopt_mapping(milvus::Client& client, const std::string& alias, sync::MediaMapping& mapping,
@@ -215,9 +218,8 @@ bool adopt_mapping(milvus::Client& client, const std::string& alias, sync::Media
     if (!found) return false;
     mapping.id_kind =
         found->spec.id_kind == milvus::IdKind::string ? sync::IdKind::string : sync::IdKind::integer;
-    mapping.max_id_bytes = std::min(found->spec.id_max_length, kMaxIdBytes);
     if (mapping.dimension == 0) mapping.dimension = static_cast<std::uint32_t>(found->spec.dimension);
-    return adopt_types(*found, mapping);
+    return adopt_fields(*found, mapping);
 }
 
 void require_ours(const std::string& address, const milvus::CollectionInfo& collection,

@@ -91,10 +91,10 @@ class Collection : public sync::VectorStore, public sync::TargetScanner {
     milvus::CollectionSpec spec_;
 };
 
-/// Gives carried properties the types that they have in the collection behind `alias`, where there is one;
-/// not those whose type a setting gives.
-void adopt_types(milvus::Client& client, const std::string& alias, sync::MediaMapping& mapping,
-                 Deadline deadline);
+/// Goes by the collection behind `alias`, where there is one: the types of the carried properties, unless a
+/// setting gives them, and how long their texts and the ids may be.
+void adopt_fields(milvus::Client& client, const std::string& alias, sync::MediaMapping& mapping,
+                  Deadline deadline);
 
 /// Completes a mapping with what the collection behind `alias` was created with: id kind, types of the
 /// carried properties, and the dimension where it is 0. False where there is none, or it lacks a property

@@ -1,6 +1,7 @@
 #include "engine/target.h"
 
 #include "core/error.h"
+#include "core/logging.h"
 
 namespace crossover::engine {
 
@@ -10,6 +11,27 @@ struct Target::Opened {
     embeddings::Collection collection;
     embeddings::MilvusSearcher searcher;
 };
+
+namespace {
+
+/// Work goes on; what an operator would otherwise find out much later.
+void warn_of(const embeddings::Collection& collection) {
+    const auto warn = [&](const char* note) {
+        log_event(LogLevel::warning, "collection_warning", {{"name", collection.name()}, {"note", note}});
+    };
+    if (!collection.marked()) {
+        warn(
+            "Milvus's user may not alter it, so that it bears no mark of whose it is: nothing would refuse "
+            "another label or database that writes to it");
+    }
+    if (collection.has_former_texts()) {
+        warn(
+            "it was filled by an earlier version of Crossover, which wrote times, points, lists and floats as "
+            "other texts; 'migrate preflight' says whether that concerns you");
+    }
+}
+
+}  // namespace
 
 Target::Target(milvus::Client& client, const sync::MediaMapping& mapping, sync::SourceMark mark)
     : client_(client), mapping_(mapping), mark_(std::move(mark)) {}
@@ -28,6 +50,7 @@ std::shared_ptr<Target::Opened> Target::opened(Deadline deadline) {
         client_,
         embeddings::Collection::open_or_create(client_, mapping_.collection, mapping_, {mark_}, deadline),
         mapping_);
+    warn_of(found->collection);
     std::lock_guard lock(mutex_);
     opened_ = found;
     return found;

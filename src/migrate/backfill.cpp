@@ -96,7 +96,7 @@ class Backfill {
         mapping_ = known != nullptr ? *known : options_.mapping;
         mapping_.collection = options_.mapping.collection;
         if (known == nullptr) {
-            adopt_types();
+            adopt_fields();
             neo4j::infer_mapping(driver_, options_.database, mapping_);
         }
         const auto support = neo4j::inspect_id_support(driver_, options_.database, mapping_);
@@ -118,9 +118,9 @@ class Backfill {
     }
 
     /// A collection that is there decides the types. A dry run does without Milvus where it must.
-    void adopt_types() {
+    void adopt_fields() {
         const auto adopt = [&] {
-            embeddings::adopt_types(client_, mapping_.collection, mapping_, Deadline::after(10s));
+            embeddings::adopt_fields(client_, mapping_.collection, mapping_, Deadline::after(10s));
         };
         if (!options_.dry_run) return patiently(adopt);
         try {

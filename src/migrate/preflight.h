@@ -74,6 +74,9 @@ struct Inventory {
     /// Of the items that were read: those that will be quarantined, by the reason that a quarantine file
     /// would give (sync::RejectionReason). A sample does not see ids that several nodes share.
     std::map<std::string, std::int64_t> bad;
+    /// Of the bad ones: those that are too long for the collection that is there, not for Milvus.
+    std::int64_t narrow = 0;
+    std::string narrow_example;  ///< of the first of them: "title has 21 bytes, the collection takes 16"
     double read_seconds = 0;  ///< for reading them all, as the copy reads; where sampled, by the pace of some
 
     std::int64_t bad_items() const { return items - valid; }

@@ -29,8 +29,10 @@ double seconds_since(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-std::string reason_of(const sync::Rejected& rejected) {
-    return std::string(sync::to_string(rejected.reason));
+void count_bad(Inventory& inventory, const sync::Rejected& rejected) {
+    ++inventory.bad[std::string(sync::to_string(rejected.reason))];
+    if (!rejected.narrow) return;
+    if (inventory.narrow++ == 0) inventory.narrow_example = rejected.detail;
 }
 
 /// Adds the lengths of these nodes' embeddings; of all where there is no list of nodes. Only lists (and, by
@@ -62,14 +64,14 @@ void read_all(Inventory& inventory, neo4j::MediaStore& store, bolt::Session& ses
         inventory.items += static_cast<std::int64_t>(batch.read());
         // What changed while it was read is looked at again by the copy.
         inventory.valid += static_cast<std::int64_t>(batch.items.rows() + batch.unsettled.size());
-        for (const auto& rejected : batch.rejected) ++inventory.bad[reason_of(rejected)];
+        for (const auto& rejected : batch.rejected) count_bad(inventory, rejected);
         on_progress(inventory.items, expected);
         return !stop.stop_requested();
     });
     if (store.ordered() && !stop.stop_requested()) {
         store.scan_foreign_ids([&](const sync::Rejected& rejected) {
             ++inventory.items;
-            ++inventory.bad[reason_of(rejected)];
+            count_bad(inventory, rejected);
         });
     }
     inventory.read_seconds = seconds_since(started);
@@ -117,7 +119,7 @@ void read_sample(Inventory& inventory, const neo4j::LabelSample& sample, neo4j::
                               .subspan(nodes)
                               .first(std::min(kBatchRows, sample.elements.size() - nodes));
         inventory.sample_items +=
-            store.judge(some, [&](const sync::Rejected& rejected) { ++inventory.bad[reason_of(rejected)]; });
+            store.judge(some, [&](const sync::Rejected& rejected) { count_bad(inventory, rejected); });
         add_dimensions(inventory, session, some);
         nodes += some.size();
         on_progress(static_cast<std::int64_t>(nodes), static_cast<std::int64_t>(sample.elements.size()));

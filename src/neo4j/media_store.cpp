@@ -532,9 +532,7 @@ void MediaStore::read_items(std::span<const ItemId> ids, const sync::Versions& s
         }
     }
     for (auto& item : refused) {
-        for (const auto& [id, count] : nodes) {
-            if (count > 1 && sync::id_of(item) == id) item = duplicate(id);
-        }
+        if (const auto id = sync::id_of(item); id && nodes.at(*id) > 1) item = duplicate(*id);
         rejected.push_back(std::move(item));
     }
 }

@@ -76,6 +76,7 @@ bool too_long(const sync::CarriedProperty& property, std::size_t bytes, sync::Pr
     rejected.detail = fmt::format("{} has {} bytes, {} takes {}", property.name, bytes,
                                   property.max_bytes == sync::kMaxTextBytes ? "Milvus" : "the collection",
                                   property.max_bytes);
+    rejected.narrow = bytes <= sync::kMaxTextBytes;
     append_zero(column);
     return false;
 }
@@ -122,6 +123,7 @@ RowDecoder::Row RowDecoder::decode_id(bolt::Decoder& fields) const {
                     ? fmt::format("{} bytes, at most {} can be indexed", text.size(), kMaxIdBytes)
                     : fmt::format("{} bytes, the collection takes {}", text.size(), mapping_.max_id_bytes));
             row.rejected->id = std::string(text);
+            row.rejected->narrow = text.size() <= kMaxIdBytes;
         } else {
             row.id = std::string(text);
         }
@@ -147,9 +149,8 @@ RowDecoder::Row RowDecoder::decode_id(bolt::Decoder& fields) const {
 RowDecoder::Row RowDecoder::decode(bolt::Decoder& fields, std::int64_t version,
                                    sync::ItemBatch& batch) const {
     Row row = decode_id(fields);
-    const auto refuse = [&](RejectionReason reason, std::string detail) {
-        if (row.rejected) return;
-        row.rejected = Rejected{{}, {}, reason, std::move(detail)};
+    const auto refuse = [&](RejectionReason reason, std::string detail, bool narrow = false) {
+        if (!row.rejected) row.rejected = Rejected{{}, {}, reason, std::move(detail), narrow};
     };
 
     const auto list = bolt::read_float32_list(fields, mapping_.dimension, batch.vectors);
@@ -168,7 +169,7 @@ RowDecoder::Row RowDecoder::decode(bolt::Decoder& fields, std::int64_t version,
     for (std::size_t i = 0; i < mapping_.properties.size(); ++i) {
         Rejected why{{}, {}, RejectionReason::property_type, {}};
         if (!decode_property(fields, mapping_.properties[i], batch.properties[i], why)) {
-            refuse(why.reason, std::move(why.detail));
+            refuse(why.reason, std::move(why.detail), why.narrow);
         }
     }
 

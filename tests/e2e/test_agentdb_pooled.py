@@ -171,6 +171,17 @@ def user_of(agentdb, name, *settings):
     return f"postgresql://{name}:word@{parts.hostname}:{parts.port}{parts.path}"
 
 
+def test_a_password_that_goes_unencrypted_is_warned_of_once(agentdb):
+    parts = urllib.parse.urlsplit(agentdb.env["DATABASE_URL"])
+    agentdb.redis.set("rl:experience:1", json.dumps(experience()))
+    # By its name a server of the network; the connection itself is of this machine.
+    away = f"postgresql://{parts.username}:{parts.password}@db.example.org:{parts.port}{parts.path}?hostaddr={parts.hostname}"
+    done = agentdb.run(DATABASE_URL=away)
+    assert done.returncode == 0 and done.stderr.count("event=open_secret") == 1, done.stderr
+    assert "server=PostgreSQL" in done.stderr and "sslmode=require" in done.stderr and parts.password not in done.stdout + done.stderr
+    assert "event=open_secret" not in agentdb.run().stderr
+
+
 def test_a_user_with_time_outs(agentdb):
     url = user_of(agentdb, "careful", "statement_timeout = '40ms'", "lock_timeout = '1ms'", "idle_in_transaction_session_timeout = '20ms'")
     agentdb.redis.mset({f"rl:experience:{n}": json.dumps(experience(reward=n)) for n in range(40_000)})

@@ -124,5 +124,9 @@ def test_skipping_history_is_not_complete_and_servers_may_restart(agentdb):
         agentdb.servers("start", server)
     out, err = run.communicate(timeout=60)
     assert run.returncode == 0, out + err
+    result = json.loads(out)
+    counts = result["kinds"]["experiences"]
+    assert result["errors_ridden_out"] > 0 and counts["rows"] == 20_000, result
+    assert counts["written"] + counts["unchanged"] == 20_000, counts
     assert agentdb.redis.dbsize() == 20_000
     assert agentdb.json("--verify")["equal"]

@@ -90,19 +90,15 @@ def test_rows_are_judged_after_conversion_against_the_collection_as_it_is(env, m
     assert "title has 80000 bytes, Milvus takes 65535" in {line["detail"] for line in tool.bad_items()}
     assert set(records()) == {rows[3]["id"], rows[4]["id"]}
 
-    fields = pymilvus.MilvusClient.create_schema(auto_id=False)
-    fields.add_field("id", pymilvus.DataType.VARCHAR, is_primary=True, max_length=12)
-    fields.add_field("embedding", pymilvus.DataType.FLOAT_VECTOR, dim=8)
-    fields.add_field("embedding_version", pymilvus.DataType.INT64)
-    fields.add_field("title", pymilvus.DataType.VARCHAR, max_length=16)
     milvus.drop()
     for file in (tool.checkpoint, tool.quarantine):
         file.unlink()
-    milvus.client.create_collection(media.collection + "_v1", schema=fields)
-    milvus.client.create_alias(media.collection + "_v1", media.collection)
+    milvus.create(8, id_bytes=12, title_bytes=16)
     media("MATCH (m:LABEL) WHERE m.id IN $ids SET m.title = 'short'", ids=[rows[3]["id"], rows[4]["id"]])
     media("MATCH (m:LABEL {id: $id}) SET m.title = 'one that is seventeen'", id=rows[5]["id"])
     media("MATCH (m:LABEL {id: $id}) SET m.id = 'longer-than-twelve', m.title = 'x'", id=rows[6]["id"])
+    shown = tool.run("preflight")
+    assert shown.returncode == 5 and f"2 items do not fit collection {media.collection}, which is there already: " in shown.stdout, shown.stdout
     result = tool.copy(code=4)
     assert (result["copied"], result["quarantined"]) == (18, 2)
     assert {line["id"]: (line["reason"], line["detail"]) for line in tool.bad_items()} == {

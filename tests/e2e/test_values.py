@@ -5,8 +5,8 @@ import json
 import math
 
 import neo4j
-import pymilvus
 import pytest
+from conftest import wait_for
 from engine import Engine
 from test_engine import engine_path  # noqa: F401  (a fixture)
 
@@ -112,21 +112,13 @@ def test_vectors_without_a_direction(tool, media, milvus):
     assert scores == pytest.approx([1.0] * 3)
 
 
-def test_a_collection_of_an_earlier_version_is_named(tool, media, milvus):
+def test_a_collection_of_an_earlier_version_is_named(engine_path, tool, env, media, milvus, tmp_path):  # noqa: F811
+    media.make_ids_unique()
     media("CREATE (:LABEL {id: 'a', title: date('2024-02-29'), embedding_version: 1, embedding: $v})", v=vector(1))
     tool.copy()
     physical = milvus.physical()
     milvus.drop()
-    schema = pymilvus.MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False,
-                                                 description=f"Embeddings of {media.label}, kept equal to Neo4j by Crossover")
-    schema.add_field("id", pymilvus.DataType.VARCHAR, max_length=8000, is_primary=True)
-    schema.add_field("embedding", pymilvus.DataType.FLOAT_VECTOR, dim=DIMENSION)
-    schema.add_field("embedding_version", pymilvus.DataType.INT64)
-    schema.add_field("title", pymilvus.DataType.VARCHAR, max_length=65535)
-    index = milvus.client.prepare_index_params()
-    index.add_index("embedding", index_type="HNSW", metric_type="COSINE", M=16, efConstruction=256)
-    milvus.client.create_collection(physical, schema=schema, index_params=index)
-    milvus.client.create_alias(physical, milvus.collection)
+    milvus.create(DIMENSION, f"Embeddings of {media.label}, kept equal to Neo4j by Crossover")
     milvus.upsert([{"id": "a", "embedding": vector(1), "embedding_version": 1, "title": "Date(19782)"}])
     for command in ("preflight", "validate", "migrate-embeddings"):
         done = tool.run(command)
@@ -138,6 +130,14 @@ def test_a_collection_of_an_earlier_version_is_named(tool, media, milvus):
     tool.checkpoint.unlink()
     tool.copy()
     assert tool.validate("--full-scan")["consistent"] == 1
+    engine = Engine(engine_path, env, tmp_path, "former", "--label", media.label, "--collection", media.collection, "--properties", "title",
+                    "--storage-mode", "dual_write")
+    try:
+        assert engine.put("b", title="y", embedding=vector(2)).status == 201
+        wait_for(lambda: "event=collection_warning" in engine.log())
+        assert "filled by an earlier version of Crossover" in engine.log()
+    finally:
+        engine.close()
 
 
 def test_an_engine_on_an_empty_label(engine_path, tool, env, media, milvus, tmp_path):  # noqa: F811

@@ -3,7 +3,6 @@
 import json
 
 import neo4j
-import pymilvus
 import pytest
 from conftest import Media, Milvus, Tool, wait_for
 from test_engine import DIMENSION, engine_path, films, outbox, start, vector  # noqa: F401 (fixtures)
@@ -142,18 +141,6 @@ def test_a_collection_of_another_label_is_refused_until_it_is_adopted(start, med
     assert milvus.rows() == media.rows() == before
 
 
-def make_collection(milvus, description):
-    """As an earlier release made it, without a mark."""
-    client = milvus.client
-    schema = client.create_schema(auto_id=False, description=description)
-    schema.add_field("id", pymilvus.DataType.VARCHAR, is_primary=True, max_length=8000)
-    schema.add_field("embedding", pymilvus.DataType.FLOAT_VECTOR, dim=DIMENSION)
-    schema.add_field("embedding_version", pymilvus.DataType.INT64)
-    schema.add_field("title", pymilvus.DataType.VARCHAR, max_length=65535)
-    client.create_collection(milvus.collection + "_v1", schema=schema)
-    client.create_alias(milvus.collection + "_v1", milvus.collection)
-
-
 def mark_of(milvus):
     kept = milvus.client.describe_collection(milvus.physical())["properties"]
     return {key: value for key, value in dict(kept).items() if key.startswith("crossover.")}
@@ -162,13 +149,13 @@ def mark_of(milvus):
 def test_a_collection_without_a_mark_is_marked_unless_it_is_described_as_anothers(env, media, milvus, tool):
     media.make_ids_unique()
     media.create(items(3))
-    make_collection(milvus, "Embeddings of SomeoneElses, kept equal to Neo4j by Crossover")
+    milvus.create(DIMENSION, "Embeddings of SomeoneElses, kept equal to Neo4j by Crossover")
     done = tool.run("migrate-embeddings")
     assert done.returncode == 5 and "SomeoneElses" in done.stderr and media.label in done.stderr
     assert mark_of(milvus) == {}
     milvus.drop()
 
-    make_collection(milvus, f"Embeddings of {media.label}, kept equal to Neo4j by Crossover")
+    milvus.create(DIMENSION, f"Embeddings of {media.label}, kept equal to Neo4j by Crossover")
     assert tool.copy()["copied"] == 3
     source = media("MATCH (s:CrossoverSource {collection: $name}) RETURN s.label AS label, s.id AS id", name=media.collection)[0]
     assert source["label"] == media.label

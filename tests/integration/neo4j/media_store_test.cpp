@@ -256,6 +256,17 @@ TEST_P(MediaStoreTest, DividesIdsIntoRanges) {
     EXPECT_EQ(store(true).range_boundaries(1), std::vector<ItemId>{});
 }
 
+TEST_P(MediaStoreTest, DividesIntegerIdsIntoRangesByTheirValue) {
+    make_index();
+    mapping.id_kind = sync::IdKind::integer;
+    for (int i = 0; i < 10; ++i) create((i - 5) * 1000, floats({1, 2, 3, 4}));
+    create("a string", floats({1, 2, 3, 4}));
+    EXPECT_EQ(store(true).range_boundaries(2), std::vector<ItemId>{ItemId(std::int64_t{1000})});
+    EXPECT_EQ(store(true).range_boundaries(4),
+              (std::vector<ItemId>{ItemId(std::int64_t{-2000}), ItemId(std::int64_t{1000}),
+                                   ItemId(std::int64_t{4000})}));
+}
+
 /// What Bolt 6 is for: fewer bytes on the wire, the same floats.
 TEST(Vectors, TakeLessThanHalfTheBytesOverBolt6) {
     std::map<int, std::uint64_t> received;

@@ -83,6 +83,18 @@ TEST(Preflight, BadItemsDoNotStandInTheWayUnlessAllAre) {
     EXPECT_THAT(report.reasons, ElementsAre(HasSubstr("None of the 1,000 embeddings of Film can be copied")));
 }
 
+TEST(Preflight, ItemsThatDoNotFitTheCollectionStandInTheWay) {
+    auto report = all_well();
+    report.inventory->mapping.collection = "films";
+    report.inventory->narrow = 1;
+    report.inventory->narrow_example = "title has 21 bytes, the collection takes 16";
+    cli::judge(report);
+    EXPECT_THAT(report.reasons,
+                ElementsAre("1 item does not fit collection films, which is there already: title has 21 "
+                            "bytes, the collection takes 16. Make its fields longer, or name another with "
+                            "--collection."));
+}
+
 TEST(Preflight, DiskAndMemoryThatAreShortStandInTheWay) {
     auto report = all_well();
     report.capacity.disk_free = 1e6;
