@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "core/background.h"
 #include "core/retry.h"
 
 namespace crossover::agentdb {
@@ -68,7 +69,7 @@ std::string lease_condition(Lease lease, const std::string& holder) {
 
 LeaseKeeper::LeaseKeeper(std::string url, Lease lease, std::string holder, std::function<void()> on_lost)
     : url_(std::move(url)), lease_(lease), holder_(std::move(holder)), on_lost_(std::move(on_lost)) {
-    thread_ = std::jthread([this](const std::stop_token& stop) { keep(stop); });
+    thread_ = in_background("agentdb lease", [this](const std::stop_token& stop) { keep(stop); });
 }
 
 void LeaseKeeper::keep(const std::stop_token& stop) {
