@@ -81,6 +81,16 @@ void Target::erase(std::span<const ItemId> ids, Deadline deadline) {
     with_collection(deadline, [&](Opened& target) { target.collection.erase(ids, deadline); });
 }
 
+void Target::require_same_shape(Deadline deadline) {
+    const auto target = opened(deadline);
+    try {
+        target->collection.require_same_shape(deadline);
+    } catch (const Error&) {
+        forget(target);
+        throw;
+    }
+}
+
 std::vector<search::Neighbour> Target::nearest(const search::Query& query, Deadline deadline) {
     return with_collection(deadline,
                            [&](Opened& target) { return target.searcher.nearest(query, deadline); });
