@@ -148,6 +148,7 @@ def test_quarantines_with_reasons_once(agentdb):
     compared = agentdb.json("--verify")
     assert compared["equal"] and compared["kinds"]["q_values"] == {
         "redis_keys": 2, "rows": 1, "equal": 1, "quarantined": 1, "missing": 0, "different": 0, "orphaned": 0, "left_out": False}
+    assert len(compared["quarantine_examples"]) == 5
     r.rename("rl:qvalue:first", "away")
     assert [(one["key"], one["what"]) for one in agentdb.json("--verify", code=4)["differences"]] == [
         ("rl:qvalue:first", "in PostgreSQL only")]
@@ -156,6 +157,37 @@ def test_quarantines_with_reasons_once(agentdb):
     r.set("rl:experience:good", "bad"), r.set("rl:experience:json", json.dumps(experience()))
     assert agentdb.json(code=4)["kinds"]["experiences"]["rows"] == 1
     assert agentdb.sql("SELECT redis_key FROM rl_experiences") == [(b"rl:experience:json",)]
+
+
+def test_what_postgresql_itself_refuses_is_quarantined_and_no_difference(agentdb):
+    """By a check that an administrator has added, for one."""
+    r = agentdb.redis
+    r.mset({f"rl:experience:{n}": json.dumps(experience(reward=n)) for n in range(5)})
+    agentdb.json()
+    agentdb.sql("ALTER TABLE rl_experiences ADD CONSTRAINT small CHECK (reward < 100)")
+    r.mset({"rl:experience:2": json.dumps(experience(reward=200)), "rl:experience:new": json.dumps(experience(reward=300))})
+    reason = 'PostgreSQL refuses it: new row for relation "rl_experiences" violates check constraint "small"'
+    # Before the copy its former row is there, and differs.
+    compared = agentdb.json("--verify", code=4)
+    assert [(one["key"], one["what"]) for one in compared["differences"]] == [
+        ("rl:experience:2", f"PostgreSQL has a row, but the value cannot be one: {reason}.")]
+    assert compared["quarantine_examples"] == [f"rl:experience:new: {reason}."]
+    for _ in range(2):
+        result = agentdb.json(code=4)
+        assert result["consistent"]
+        assert result["kinds"]["experiences"] == {"redis_keys": 6, "rows": 4, "quarantined": 2, "left_out": False}
+        assert {line["key"]: line["reason"] for line in agentdb.bad_keys()} == {
+            "rl:experience:2": reason + ".", "rl:experience:new": reason + "."}
+    compared = agentdb.json("--verify")
+    assert compared["equal"] and compared["differences"] == [] and compared["kinds"]["experiences"] == {
+        "redis_keys": 6, "rows": 4, "equal": 4, "quarantined": 2, "missing": 0, "different": 0, "orphaned": 0, "left_out": False}
+    assert sorted(compared["quarantine_examples"]) == sorted(result["quarantine_examples"]) == [
+        f"rl:experience:2: {reason}.", f"rl:experience:new: {reason}."]
+    shown = agentdb.run("--verify").stdout
+    assert shown.startswith("EQUAL\n") and f"    rl:experience:new: {reason}." in shown.splitlines(), shown
+    # What is only missing is a difference all the same.
+    agentdb.sql("DELETE FROM rl_experiences WHERE redis_key = 'rl:experience:3'")
+    assert [(one["key"], one["what"]) for one in agentdb.json("--verify", code=4)["differences"]] == [("rl:experience:3", "in Redis only")]
 
 
 def test_what_changed_is_copied_and_what_is_gone_deleted(agentdb):
@@ -229,6 +261,49 @@ def test_what_was_not_asked_for_is_not_deleted(agentdb):
     result, err = refused(agentdb.run("--output", "json"))
     assert (result["to_delete"], result["deleted"], result["kinds"]["experiences"]["quarantined"]) == (500, 0, 500)
     assert agentdb.counts() == 2_230
+
+
+def waiting_for_a_lock(agentdb, query):
+    return agentdb.sql("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE %s", query)
+
+
+def test_what_goes_while_rows_are_deleted_counts_for_all_kinds_together(agentdb):
+    r = agentdb.redis
+    for n in range(90):
+        r.mset({f"rl:experience:{n}": json.dumps(experience()), f"rl:qvalue:{n}": json.dumps(q_value(state_hash=str(n))),
+                f"rl:policy:{n}": b"x", f"rl:agent:{n}": "{}"})
+    agentdb.json()
+    r.delete("rl:experience:0")
+    with psycopg.connect(agentdb.env["DATABASE_URL"]) as holder:
+        holder.execute("SELECT FROM rl_experiences WHERE redis_key = 'rl:experience:0' FOR UPDATE")
+        run = agentdb.start()
+        wait_for(lambda: waiting_for_a_lock(agentdb, "DELETE FROM rl_experiences t USING%"))
+        r.flushall()  # one row was counted as gone, and is about to be deleted
+    out, err = run.communicate(timeout=60)
+    assert run.returncode == 5 and "Redis lost many keys of the learning state while rows without one were deleted" in err, out + err
+    # The one, and the ninety of the next kind, which a run may delete without being asked.
+    assert [agentdb.counts(table) for table in ("rl_experiences", "q_values", "policies", "agent_metadata")] == [89, 0, 90, 90]
+
+
+def test_a_row_of_a_spoilt_value_counts_once_though_its_batch_was_tried_twice(agentdb):
+    r = agentdb.redis
+    r.mset({f"rl:experience:{n}": json.dumps(experience(reward=n)) for n in range(400)})
+    agentdb.json()
+    r.mset({f"rl:experience:{n}": "spoilt" for n in range(200, 400)} | {"rl:experience:0": json.dumps(experience(reward=-1))})
+    # A sequence is not rolled back: the first attempt fails, with what passes by itself.
+    agentdb.sql("CREATE SEQUENCE attempts")
+    agentdb.sql("CREATE FUNCTION fail_once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF nextval('attempts') = 1 THEN"
+                " RAISE EXCEPTION 'another transaction was quicker' USING ERRCODE = '40001'; END IF; RETURN NEW; END $$")
+    try:
+        agentdb.sql("CREATE TRIGGER fail_once BEFORE INSERT OR UPDATE ON rl_experiences FOR EACH ROW EXECUTE FUNCTION fail_once()")
+        result, err = refused(agentdb.run("--output", "json"))
+    finally:
+        agentdb.sql("DROP FUNCTION fail_once CASCADE")
+        agentdb.sql("DROP SEQUENCE attempts")
+    assert (result["errors_ridden_out"], result["written"], result["deleted"], result["to_delete"]) == (1, 1, 0, 200)
+    assert "200 of 400 rows" in err
+    result = agentdb.json("--allow-deletes", code=4)
+    assert (result["deleted"], result["kinds"]["experiences"]) == (200, {"redis_keys": 400, "rows": 200, "quarantined": 200, "left_out": False})
 
 
 def test_keys_under_a_prefix(agentdb):

@@ -310,6 +310,22 @@ def test_a_user_without_a_schema_and_one_who_may_only_read(agentdb, migrate):
     assert "can only be read: it is a standby" in done.stdout + done.stderr, done.stdout
 
 
+def test_a_user_who_may_only_read_compares(agentdb):
+    agentdb.redis.mset({f"rl:experience:{n}": json.dumps(experience(reward=n)) for n in range(3)})
+    agentdb.json()
+    agentdb.redis.set("rl:experience:new", json.dumps(experience()))
+    database = urllib.parse.urlsplit(agentdb.env["DATABASE_URL"]).path[1:]
+    agentdb.sql(f"REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC")
+    try:
+        for setting in ("default_transaction_read_only = on", "work_mem = '4MB'"):
+            url = user_of(agentdb, "reader", setting)
+            agentdb.sql("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
+            compared = agentdb.json("--verify", code=4, DATABASE_URL=url)
+            assert [(one["key"], one["what"]) for one in compared["differences"]] == [("rl:experience:new", "in Redis only")]
+    finally:
+        agentdb.sql(f"GRANT TEMPORARY ON DATABASE {database} TO PUBLIC")
+
+
 def test_a_standby_is_refused_at_once(agentdb):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="crossover-standby-"))
     parts = urllib.parse.urlsplit(agentdb.env["DATABASE_URL"])
