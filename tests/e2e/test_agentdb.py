@@ -501,6 +501,55 @@ def test_fields_of_other_names(agentdb, tmp_path):
     assert agentdb.json("--q-value-field", "value", code=4)["kinds"]["q_values"]["quarantined"] == 1
 
 
+FIELDS = {"agent_id": "who", "state": "seen", "action": "did", "reward": "got", "next_state": "then", "done": "over", "timestamp": "at",
+          "state_hash": "seen_hash", "value": "worth"}
+FLAGS = [part for name, ours in FIELDS.items() for part in (f"--{'q-value' if name == 'value' else name.replace('_', '-')}-field", ours)]
+
+
+def renamed(record):
+    return {FIELDS.get(name, name): part for name, part in record.items()}
+
+
+def test_every_field_of_another_name_there_and_back(agentdb):
+    r = agentdb.redis
+    first = experience(state={"deep": ["er"]}, action=3, next_state={"x": None}, done=True, more="kept")
+    r.set("rl:experience:text", json.dumps(renamed(first)))
+    r.set("rl:experience:usual", json.dumps(first))
+    r.set("rl:experience:both", json.dumps({**first, "seen": 1}))
+    in_hash = {"agent_id": "h", "state": '{"k": 1}', "action": "left", "reward": "1.50", "next_state": '"true"', "done": "True",
+               "timestamp": "1700000000"}
+    r.hset("rl:experience:hash", mapping=renamed(in_hash))
+    r.set("rl:qvalue:text", json.dumps(renamed(q_value(action=7))))
+    r.hset("rl:qvalue:hash", mapping=renamed({"agent_id": "h", "state_hash": "s", "action": "x", "value": "0.5"}))
+    result = agentdb.json(*FLAGS, code=4)
+    assert [line["reason"] for line in agentdb.bad_keys()] == ["both seen and state are there"]
+    assert [result["kinds"][kind]["rows"] for kind in ("experiences", "q_values")] == [3, 2]
+    rows = {bytes(row[0]).decode(): row[1:] for row in agentdb.sql(
+        "SELECT redis_key, agent_id, state, action, reward, next_state, done, extract(epoch FROM occurred_at)::float8, extra FROM rl_experiences")}
+    want = ("a", {"deep": ["er"]}, 3, 0.5, {"x": None}, True, 1700000000.25, {"more": "kept"})
+    assert rows == {"rl:experience:text": want, "rl:experience:usual": want,
+                    "rl:experience:hash": ("h", {"k": 1}, "left", 1.5, "true", True, 1700000000.0, None)}
+    assert agentdb.sql("SELECT agent_id, state_hash, action, value FROM q_values ORDER BY 1") == [("a", "s", "7", 0.1), ("h", "s", "x", 0.5)]
+    r.delete("rl:experience:both")
+    agentdb.json(*FLAGS)
+    assert agentdb.json("--verify", *FLAGS)["equal"]
+
+    # Back: what is lost or older comes under the user's names; what says the same keeps its form.
+    agentdb.sql("UPDATE agentdb_state SET primary_store = 'postgres'")
+    agentdb.sql("UPDATE rl_experiences SET reward = 9, version = 1, content_hash = NULL WHERE redis_key <> 'rl:experience:text'")
+    agentdb.sql("UPDATE q_values SET value = 9, version = 1, content_hash = NULL")
+    r.delete("rl:experience:text", "rl:qvalue:text")
+    back = agentdb.json("--reverse", *FLAGS)
+    assert back["complete"] and [back["kinds"][kind]["written"] for kind in ("experiences", "q_values")] == [3, 2]
+    assert json.loads(r.get("rl:experience:text")) == renamed(first)
+    assert json.loads(r.get("rl:experience:usual")) == {**renamed({**first, "reward": 9}), "version": 1}
+    assert r.hgetall("rl:experience:hash") == {name.encode(): text.encode() for name, text in {
+        **renamed({**in_hash, "reward": "9"}), "version": "1"}.items()}
+    assert json.loads(r.get("rl:qvalue:text")) == {**renamed(q_value(action=7, value=9)), "version": 1}
+    assert r.hgetall("rl:qvalue:hash") == {b"who": b"h", b"seen_hash": b"s", b"did": b"x", b"worth": b"9", b"version": b"1"}
+    assert agentdb.json("--verify", *FLAGS)["equal"]
+
+
 def test_verify_does_not_count_what_is_on_its_way(agentdb):
     r = agentdb.redis
     for n in range(20):
