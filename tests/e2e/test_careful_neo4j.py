@@ -63,9 +63,9 @@ def test_a_database_that_may_only_be_read(strict, env, migrate, tmp_path):
         before = settings.read_text()
 
         def restart_with(text):
-            strict("kill", "neo4j")
+            strict("down")  # in good order: a database that may only be read can't be recovered
             settings.write_text(text)
-            strict("start", "neo4j")
+            strict("up", "--servers", "neo4j")
 
         restart_with(before + "server.databases.read_only=neo4j\n")
         for command in ("preflight", "migrate-embeddings"):
