@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -51,11 +52,14 @@ class Recorder {
     std::vector<Statement> statements_;
 };
 
+/// Hears of each statement before it is sent; may hold it up, or throw in the connection's stead.
+using StatementListener = std::function<void(std::string text, bolt::Map parameters)>;
+
 /// Passes everything on and reads along what the client says.
 class RecordedStream final : public net::ByteStream {
   public:
-    RecordedStream(Recorder& recorder, std::unique_ptr<net::ByteStream> stream)
-        : recorder_(recorder), stream_(std::move(stream)) {}
+    RecordedStream(StatementListener listener, std::unique_ptr<net::ByteStream> stream)
+        : listener_(std::move(listener)), stream_(std::move(stream)) {}
 
     std::size_t read_some(std::span<std::byte> buffer, Deadline deadline) override {
         return stream_->read_some(buffer, deadline);
@@ -74,7 +78,7 @@ class RecordedStream final : public net::ByteStream {
             constexpr std::uint8_t kRun = 0x10;
             if (decoder.read_struct_header(header) && header.tag == kRun && decoder.read_string(text) &&
                 decoder.read_map(parameters)) {
-                recorder_.add(std::string(text), std::move(parameters));
+                listener_(std::string(text), std::move(parameters));
             }
         }
         stream_->write(bytes, deadline);
@@ -84,17 +88,23 @@ class RecordedStream final : public net::ByteStream {
     bool idle_and_open() noexcept override { return stream_->idle_and_open(); }
 
   private:
-    Recorder& recorder_;
+    const StatementListener listener_;
     std::unique_ptr<net::ByteStream> stream_;
     bolt::Dechunker messages_;
     std::size_t handshake_left_ = 25;  ///< the greeting, and the choice of a version out of a manifest
 };
 
-inline bolt::Connector Recorder::connector() {
-    return [this](const bolt::Address& address, Deadline deadline) -> std::unique_ptr<net::ByteStream> {
+inline bolt::Connector listening_connector(StatementListener listener) {
+    return [listener = std::move(listener)](const bolt::Address& address,
+                                            Deadline deadline) -> std::unique_ptr<net::ByteStream> {
         return std::make_unique<RecordedStream>(
-            *this, net::tcp_connect(address.host, address.port, deadline, System::neo4j));
+            listener, net::tcp_connect(address.host, address.port, deadline, System::neo4j));
     };
+}
+
+inline bolt::Connector Recorder::connector() {
+    return listening_connector(
+        [this](std::string text, bolt::Map parameters) { add(std::move(text), std::move(parameters)); });
 }
 
 }  // namespace crossover::neo4j::test
