@@ -29,13 +29,19 @@ class Recorder {
         const std::lock_guard lock(mutex_);
         name_ = std::move(name);
     }
+    /// Of statements that hold `part`, which another thread sends at any time.
+    void apart(std::string part, std::string name) {
+        const std::lock_guard lock(mutex_);
+        apart_ = {std::move(part), std::move(name)};
+    }
     void add(std::string text, bolt::Map parameters) {
         const std::lock_guard lock(mutex_);
         const auto known = std::find_if(statements_.begin(), statements_.end(),
                                         [&](const auto& statement) { return statement.text == text; });
         if (known != statements_.end()) return;
-        const int place = ++counts_[name_];
-        const auto name = place == 1 ? name_ : name_ + " (" + std::to_string(place) + ")";
+        const bool apart = !apart_.first.empty() && text.find(apart_.first) != std::string::npos;
+        auto name = apart ? apart_.second : name_;
+        if (const int place = ++counts_[name]; place > 1) name += " (" + std::to_string(place) + ")";
         statements_.push_back({name, std::move(text), std::move(parameters)});
     }
     std::vector<Statement> statements() const {
@@ -48,12 +54,14 @@ class Recorder {
   private:
     mutable std::mutex mutex_;
     std::string name_;
+    std::pair<std::string, std::string> apart_;
     std::map<std::string, int> counts_;
     std::vector<Statement> statements_;
 };
 
-/// Hears of each statement before it is sent; may hold it up, or throw in the connection's stead.
-using StatementListener = std::function<void(std::string text, bolt::Map parameters)>;
+/// Hears of each statement before it is sent, with what it is sent along with ("tx_timeout", in
+/// milliseconds); may hold it up, or throw in the connection's stead.
+using StatementListener = std::function<void(std::string text, bolt::Map parameters, bolt::Map extra)>;
 
 /// Passes everything on and reads along what the client says.
 class RecordedStream final : public net::ByteStream {
@@ -74,11 +82,11 @@ class RecordedStream final : public net::ByteStream {
             bolt::Decoder decoder(*message);
             bolt::StructHeader header;
             std::string_view text;
-            bolt::Map parameters;
+            bolt::Map parameters, extra;
             constexpr std::uint8_t kRun = 0x10;
             if (decoder.read_struct_header(header) && header.tag == kRun && decoder.read_string(text) &&
-                decoder.read_map(parameters)) {
-                listener_(std::string(text), std::move(parameters));
+                decoder.read_map(parameters) && decoder.read_map(extra)) {
+                listener_(std::string(text), std::move(parameters), std::move(extra));
             }
         }
         stream_->write(bytes, deadline);
@@ -103,8 +111,9 @@ inline bolt::Connector listening_connector(StatementListener listener) {
 }
 
 inline bolt::Connector Recorder::connector() {
-    return listening_connector(
-        [this](std::string text, bolt::Map parameters) { add(std::move(text), std::move(parameters)); });
+    return listening_connector([this](std::string text, bolt::Map parameters, const bolt::Map&) {
+        add(std::move(text), std::move(parameters));
+    });
 }
 
 }  // namespace crossover::neo4j::test

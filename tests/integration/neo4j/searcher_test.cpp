@@ -196,12 +196,12 @@ TEST_P(SearcherTest, RemembersABadEmbeddingThoughTheSearchThatMetItFailed) {
     cypher("CREATE (:" + mapping.label + " {id: 'bad', embedding: [0.0 / 0.0, 1.0, 1.0, 1.0]})");
     std::atomic<int> plain = 0;
     std::atomic<bool> out_of_time = true;
-    bolt::Driver observed(bolt::parse_uri(environment("NEO4J_URI")), bolt::test::credentials(), {},
-                          test::listening_connector([&](const std::string& text, const bolt::Map&) {
-                              plain += is_plain(text) ? 1 : 0;
-                              if (out_of_time && is_wary(text))
-                                  throw Error(System::neo4j, ErrorKind::timeout, "no time left");
-                          }));
+    bolt::Driver observed(
+        bolt::parse_uri(environment("NEO4J_URI")), bolt::test::credentials(), {},
+        test::listening_connector([&](const std::string& text, const bolt::Map&, const bolt::Map&) {
+            plain += is_plain(text) ? 1 : 0;
+            if (out_of_time && is_wary(text)) throw Error(System::neo4j, ErrorKind::timeout, "no time left");
+        }));
     Neo4jSearcher searcher(observed, "neo4j", mapping);
     const auto error = bolt::test::error_of([&] {
         searcher.nearest({wanted, 60, {}}, Deadline::after(30s));
@@ -218,12 +218,13 @@ TEST_P(SearcherTest, CountsWhatItLeavesOutBehindTheSearchesAndAgainWhereThatFail
     std::promise<void> answered;
     auto answer = answered.get_future();
     std::atomic<int> counts = 0;
-    bolt::Driver observed(bolt::parse_uri(environment("NEO4J_URI")), bolt::test::credentials(), {},
-                          test::listening_connector([&](const std::string& text, const bolt::Map&) {
-                              if (!is_count(text) || counts++ > 0) return;
-                              answer.wait();  // the search does not wait for it
-                              throw Error(System::neo4j, ErrorKind::timeout, "no time left");
-                          }));
+    bolt::Driver observed(
+        bolt::parse_uri(environment("NEO4J_URI")), bolt::test::credentials(), {},
+        test::listening_connector([&](const std::string& text, const bolt::Map&, const bolt::Map&) {
+            if (!is_count(text) || counts++ > 0) return;
+            answer.wait();  // the search does not wait for it
+            throw Error(System::neo4j, ErrorKind::timeout, "no time left");
+        }));
     Counts left_out;
     Neo4jSearcher searcher(observed, "neo4j", mapping, [&](std::int64_t items) { left_out.add(items); });
     expect_nearest(searcher.nearest({wanted, 60, {}}, Deadline::after(30s)), wanted, 60);
@@ -238,12 +239,13 @@ TEST_P(SearcherTest, LooksAtEachEmbeddingOnlyUntilTheBadOneIsMended) {
     cypher("CREATE (:" + mapping.label + " {id: 'bad', embedding: [0.0 / 0.0, 1.0, 1.0, 1.0]})");
     std::atomic<int> wary = 0;
     std::atomic<int> counts = 0;
-    bolt::Driver observed(bolt::parse_uri(environment("NEO4J_URI")), bolt::test::credentials(), {},
-                          test::listening_connector([&](const std::string& text, const bolt::Map&) {
-                              wary += is_wary(text) ? 1 : 0;
-                              if (!is_count(text) || counts++ > 0) return;
-                              cypher("MATCH (m:" + mapping.label + " {id: 'bad'}) DELETE m");
-                          }));
+    bolt::Driver observed(
+        bolt::parse_uri(environment("NEO4J_URI")), bolt::test::credentials(), {},
+        test::listening_connector([&](const std::string& text, const bolt::Map&, const bolt::Map&) {
+            wary += is_wary(text) ? 1 : 0;
+            if (!is_count(text) || counts++ > 0) return;
+            cypher("MATCH (m:" + mapping.label + " {id: 'bad'}) DELETE m");
+        }));
     Counts left_out;
     Neo4jSearcher searcher(observed, "neo4j", mapping, [&](std::int64_t items) { left_out.add(items); });
     expect_nearest(searcher.nearest({wanted, 60, {}}, Deadline::after(30s)), wanted, 60);
