@@ -71,8 +71,9 @@ void AntiEntropy::look_once(const std::stop_token& stop) {
          },
          [&](const Error& error) {
              go_on_while_wanted();
+             const bool news = standstill.is_news(error);
              ports_.metrics.error(error.system(), error.kind());
-             if (standstill.is_news(error)) {
+             if (news) {
                  log_event(LogLevel::warning, "anti_entropy",
                            {{"result", "waiting"}, {"error", error.what()}});
              }
