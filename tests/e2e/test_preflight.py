@@ -210,7 +210,8 @@ def test_an_open_secret_is_warned_of_once(preflight, env):
     postgres = urllib.parse.urlsplit(env["DATABASE_URL"])
     redis = urllib.parse.urlsplit(env["REDIS_URL"])
     assert postgres.password and redis.password
-    url = f"postgresql://{postgres.username}:{postgres.password}@db.example:{postgres.port}{postgres.path}?hostaddr=127.0.0.1"
+    url = (f"host=db.example hostaddr=127.0.0.1 port={postgres.port} dbname={postgres.path[1:]} user={postgres.username}"
+           f" password={postgres.password}")
     elsewhere = {"DATABASE_URL": url, "REDIS_URL": f"redis://:{redis.password}@0.0.0.0:{redis.port}"}
     for arguments in (["--check-connectivity"], []):
         result = preflight(*arguments, **elsewhere)
