@@ -6,7 +6,7 @@
 Starts servers of its own below --out and measures, turn by turn, what users wait for: copying embeddings, validating
 them, searching and putting through the engine, feedback, copying the learning state into empty tables and again into
 full ones. For each figure it prints the medians and the median of the turns' ratios, this build over the former; below
-1.00 is faster. Each build has collections and databases of its own. Run nothing beside it.
+1.00 is faster. What a build writes goes into collections and databases of its own. Run nothing beside it.
 """
 
 import argparse
@@ -101,9 +101,9 @@ class Comparison:
         label = f"Media{self.options.items}"
         chance = numpy.random.default_rng(11)
         chance.normal(0, 1, (200, DIMENSION)).astype("<f4").tofile(self.options.out / "queries.f32")
-        for build, programs in self.builds.items():
-            self.timed([programs / "migrate", "migrate-embeddings", "--label", label, "--collection", f"compare_{build}", "--properties",
-                        "title,genre,year", "--checkpoint-file", f"{build}.engine", "--quarantine-file", f"{build}.bad", "--output", "json"])  # fmt: skip
+        # One collection for both: two of the same rows have other segments, and other times. The later build opens the former's.
+        self.timed([self.options.former / "migrate", "migrate-embeddings", "--label", label, "--collection", "compare_search", "--properties",
+                    "title,genre,year", "--checkpoint-file", "search.checkpoint", "--quarantine-file", "search.quarantine", "--output", "json"])  # fmt: skip
         await_quiet(600)
         with self.servers.neo4j() as driver:
             for build in self.builds:
@@ -120,7 +120,7 @@ class Comparison:
                     "--collection", collection, "--shadow-share", "0"], r"event=listening.* address=(\S+)"))  # fmt: skip
 
             figures = {}
-            with start("hybrid", label, f"compare_{build}") as service:
+            with start("hybrid", label, "compare_search") as service:
                 self.load("http", 2, service, "--connections", 16)
                 one = self.load("http", 5, service, "--connections", 1)
                 many = self.load("http", 5, service, "--connections", 16)

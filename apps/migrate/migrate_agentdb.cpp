@@ -260,6 +260,7 @@ class MigrateAgentdb : public Command {
             print_object({{"equal", found == 0 && !result.interrupted},
                           {"kinds", kinds},
                           {"differences", differences},
+                          {"quarantine_examples", result.examples},
                           {"unsettled", result.unsettled},
                           {"lookalike_keys", result.lookalikes.keys},
                           {"interrupted", result.interrupted},
@@ -281,6 +282,8 @@ class MigrateAgentdb : public Command {
             for (const auto& difference : result.differences) {
                 fmt::print("  {}: {}\n", difference.key, difference.what);
             }
+            if (!result.examples.empty()) line("quarantined", "for example:");
+            for (const auto& example : result.examples) fmt::print("    {}\n", example);
             if (const auto hint = result.lookalikes.text(); !hint.empty()) fmt::print("note: {}\n", hint);
             if (found > static_cast<std::int64_t>(result.differences.size())) fmt::print("  and more\n");
             if (result.unsettled > 0) {

@@ -14,7 +14,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kMostDifferences = 100;
+constexpr std::size_t kMostDifferences = 100, kMostExamples = 5;
 constexpr std::size_t kMostSuspects = 100'000;
 constexpr std::size_t kPage = 5'000;
 constexpr int kMostLooks = 5;
@@ -31,6 +31,10 @@ std::int64_t fingerprint_of(const Source& source) {
     return content_hash(source) * 31 + source.expires_at_ms.value_or(0) * 7 + static_cast<int>(source.type);
 }
 
+std::string no_row_for(std::string_view reason) {
+    return fmt::format("PostgreSQL has a row, but the value cannot be one: {}", reason);
+}
+
 Judgement judge(const Source& source, const Row* row, const FieldNames* names) {
     Judgement judgement;
     judgement.fingerprint = fingerprint_of(source);
@@ -42,7 +46,7 @@ Judgement judge(const Source& source, const Row* row, const FieldNames* names) {
     Row ours;
     if (auto fault = parse(source, ours, names)) {
         judgement.verdict = row == nullptr ? Verdict::quarantined : Verdict::different;
-        judgement.what = fmt::format("PostgreSQL has a row, but the value cannot be one: {}", *fault);
+        judgement.what = row == nullptr ? *fault : no_row_for(*fault);
     } else if (row == nullptr) {
         judgement.verdict = Verdict::missing;
         judgement.what = "in Redis only";
@@ -125,6 +129,7 @@ class Comparison {
             }
         }
         forgive_doubled(judgements, now_us);
+        forgive_refused(judgements);
         return judgements;
     }
 
@@ -143,7 +148,48 @@ class Comparison {
             stores_.postgres([&](Connection& session) { return held_by_other_keys(session, rows, now_us); });
         for (const auto row : doubled) {
             of_rows[row]->verdict = Verdict::quarantined;
-            of_rows[row]->what.clear();
+            of_rows[row]->what = kDoubled;
+        }
+    }
+
+    /// What PostgreSQL itself does not take, the copy quarantines, too. Where a row of it is there, the
+    /// difference says why it will go.
+    void forgive_refused(std::vector<std::pair<const Source*, Judgement>>& judgements) {
+        for (const auto kind : kKinds) {
+            EncodedRows rows;
+            rows.clear(kind);
+            std::vector<Judgement*> of_rows;
+            for (auto& [source, judgement] : judgements) {
+                const bool odd =
+                    judgement.verdict == Verdict::missing || judgement.verdict == Verdict::different;
+                Row row;
+                if (source->kind != kind || !odd || parse(*source, row, options_.names())) continue;
+                rows.add(row);
+                of_rows.push_back(&judgement);
+            }
+            for (const auto& refusal : try_rows(rows)) {
+                auto& judgement = *of_rows[refusal.row];
+                if (judgement.verdict == Verdict::missing) {
+                    judgement.verdict = Verdict::quarantined;
+                    judgement.what = refusal.reason;
+                } else {
+                    judgement.what = no_row_for(refusal.reason);
+                }
+            }
+        }
+    }
+
+    /// Nothing where that may not be tried: of a standby, and without the right to temporary tables.
+    std::vector<Refusal> try_rows(const EncodedRows& rows) {
+        if (rows.size() == 0 || !may_try_) return {};
+        try {
+            return stores_.postgres([&](Connection& session) {
+                return session.read_only() ? std::vector<Refusal>() : refusals_of(session, rows);
+            });
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::authentication) throw;
+            may_try_ = false;
+            return {};
         }
     }
 
@@ -222,6 +268,8 @@ class Comparison {
                 return;
             case Verdict::quarantined:
                 ++counts.quarantined;
+                if (result_.examples.size() < kMostExamples)
+                    result_.examples.push_back(fmt::format("{}: {}", key, judgement.what));
                 return;
             case Verdict::missing:
                 ++counts.missing;
@@ -244,6 +292,7 @@ class Comparison {
     ProgressReport progress_;
     Stores stores_;
     std::map<std::string, Judgement> suspects_;
+    bool may_try_ = true;
     CompareResult result_;
 };
 

@@ -19,6 +19,7 @@ struct Difference {
 struct CompareResult {
     std::array<CompareCounts, 4> kinds;
     std::vector<Difference> differences;  ///< the first hundred
+    std::vector<std::string> examples;    ///< of what the copy quarantines: "rl:experience:7: reward is …"
     Lookalikes lookalikes;
     std::int64_t unsettled = 0;  ///< changed at every look
     std::int64_t errors = 0;

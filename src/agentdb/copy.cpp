@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 
 #include "agentdb/capture_token.h"
 #include "agentdb/lease.h"
@@ -237,17 +236,19 @@ class Copy {
         progress_.begin("sweeping");
         const auto stale = tally_.take_stale();
         auto count = count_gone();
-        count.gone += static_cast<std::int64_t>(stale.size());
+        count.gone += count_rows_of_bad_values(stores_, stale);
         result_.refused = refusal(count);
         result_.to_delete = result_.refused ? count.gone : 0;
         if (result_.refused || count.gone + count.expired == 0) return;
-        swept_ += count.gone;
+        auto left = options_.allow_deletes ? DeletionsLeft()
+                                           : DeletionsLeft(most_to_delete(swept_ + count.rows) - swept_);
         for (const auto kind : kKinds) {
             if (options_.includes(kind)) {
-                result_.deleted += sweep_rows_without_key(stores_, holder_, kind, most_to_delete(count));
+                result_.deleted += sweep_rows_without_key(stores_, holder_, kind, left);
             }
         }
-        result_.deleted += sweep_rows_of_bad_values(stores_, holder_, stale);
+        result_.deleted += sweep_rows_of_bad_values(stores_, holder_, stale, left);
+        swept_ += left.taken();
     }
 
     RowCount count_gone() {
@@ -275,11 +276,6 @@ class Copy {
         if (!needs_permission_to_delete(swept_ + count.gone, swept_ + count.rows)) return std::nullopt;
         return deletion_refused(System::redis, count.gone, count.rows, database_,
                                 fmt::format("{} no longer has their keys, or nothing valid there", redis));
-    }
-
-    std::int64_t most_to_delete(const RowCount& count) const {
-        if (options_.allow_deletes) return std::numeric_limits<std::int64_t>::max();
-        return std::max({count.gone, std::int64_t(100), count.rows / 10});
     }
 
     KindCounts& of(Kind kind) { return result_.kinds[index_of(kind)]; }
@@ -340,7 +336,7 @@ class Copy {
     Stores stores_;
     bool indexes_dropped_ = false;
     bool ended_ = false;      ///< though not complete
-    std::int64_t swept_ = 0;  ///< rows counted as gone, in the sweeps so far
+    std::int64_t swept_ = 0;  ///< rows deleted as gone, in the sweeps so far
     std::int64_t expected_ = 0;
     CopyResult result_;
 };

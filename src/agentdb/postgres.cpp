@@ -13,6 +13,12 @@
 namespace crossover::agentdb {
 namespace {
 
+/// Before a statement outside a transaction: both are one transaction, with which the settings end.
+constexpr std::string_view kSettings = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; ";
+/// The same where only one statement may be sent at a time.
+constexpr const char* kSettingsStatement =
+    "SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true)";
+
 constexpr int kOidUnknown = 0;
 constexpr std::int32_t kOidBytea = 17, kOidText = 25;
 
@@ -74,13 +80,7 @@ std::string_view advice(ErrorKind kind, std::string_view sqlstate) {
         return " Give its user a search_path with a schema that exists (ALTER ROLE … SET search_path = "
                "public).";
     }
-    if (sqlstate == "57014") {
-        return " Somebody cancelled it, or its user's statement_timeout is too short (ALTER ROLE … SET "
-               "statement_timeout).";
-    }
-    if (sqlstate == "55P03") {
-        return " Somebody holds a lock for longer than its user's lock_timeout (pg_locks shows who).";
-    }
+    if (sqlstate == "57014") return " Somebody cancelled it (pg_cancel_backend). Try again.";
     if (sqlstate == "42501") return " Grant its user the right, or use another user in DATABASE_URL.";
     switch (kind) {
         case ErrorKind::authentication:
@@ -239,16 +239,19 @@ Connection::Connection(const std::string& url, Deadline deadline, const std::str
     }
 }
 
-/// A pooler makes up the number of the process that it tells; the server's own answer differs. In a session
-/// that is ours alone a statement whose client was killed or gave up ends soon, not when it is through.
+/// A pooler makes up the number of the process that it tells; the server's own answer differs. A session that
+/// is ours alone gets its settings once: none of its user's time-outs, and a statement whose client was
+/// killed or gave up ends soon, not when it is through.
 void Connection::look_around(Deadline deadline) {
     const auto seen = exec(
         fmt::format("SELECT pg_backend_pid() = {0}, current_setting('transaction_read_only') = 'on', CASE "
                     "WHEN pg_backend_pid() = {0} THEN set_config('client_connection_check_interval', '2s', "
-                    "false) END",
+                    "false) || set_config('statement_timeout', '0', false) || set_config('lock_timeout', "
+                    "'0', false) END",
                     PQbackendPID(connection_)),
         deadline);
     pooled_ = seen.value(0, 0) != "t";
+    has_settings_ = !pooled_;
     read_only_ = seen.value(0, 1) == "t";
 }
 
@@ -334,12 +337,33 @@ std::unique_ptr<pg_result, Result::Free> Connection::next_result(Deadline deadli
     return std::unique_ptr<pg_result, Result::Free>(PQgetResult(connection_));
 }
 
+std::optional<Error> Connection::failure_in(const pg_result* result) {
+    const auto status = PQresultStatus(result);
+    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY) {
+        return std::nullopt;
+    }
+    const char* code = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    if (PQstatus(connection_) == CONNECTION_BAD && code == nullptr) lost("while waiting for an answer");
+    const char* words = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const std::string sqlstate = code == nullptr ? "" : code;
+    const auto kind = sqlstate.empty() ? ErrorKind::protocol : kind_of_sqlstate(sqlstate);
+    return Error(System::postgres, kind,
+                 fmt::format("{} refused: {}.{}", name_,
+                             one_line(words == nullptr ? PQresultErrorMessage(result) : words),
+                             advice(kind, sqlstate)),
+                 sqlstate);
+}
+
+void Connection::fail(const Error& failure) {
+    if (failure.kind() == ErrorKind::unreachable || PQstatus(connection_) == CONNECTION_BAD) close();
+    throw failure;
+}
+
 Result Connection::finish(Deadline deadline) {
     Result last;
     std::optional<Error> failure;
     while (auto result = next_result(deadline)) {
-        const auto status = PQresultStatus(result.get());
-        if (status == PGRES_COPY_IN) {
+        if (PQresultStatus(result.get()) == PGRES_COPY_IN) {
             if (failure) {
                 PQputCopyEnd(connection_, "an earlier statement failed");
                 continue;
@@ -347,43 +371,28 @@ Result Connection::finish(Deadline deadline) {
             last.result_ = std::move(result);
             return last;
         }
-        if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY) {
+        auto failed = failure_in(result.get());
+        if (!failed) {
             last.result_ = std::move(result);
-            continue;
+        } else if (!failure) {
+            failure = std::move(failed);
         }
-        if (PQstatus(connection_) == CONNECTION_BAD &&
-            PQresultErrorField(result.get(), PG_DIAG_SQLSTATE) == nullptr) {
-            lost("while waiting for an answer");
-        }
-        if (failure) continue;
-        const char* code = PQresultErrorField(result.get(), PG_DIAG_SQLSTATE);
-        const char* words = PQresultErrorField(result.get(), PG_DIAG_MESSAGE_PRIMARY);
-        const std::string sqlstate = code == nullptr ? "" : code;
-        const auto kind = sqlstate.empty() ? ErrorKind::protocol : kind_of_sqlstate(sqlstate);
-        failure.emplace(System::postgres, kind,
-                        fmt::format("{} refused: {}.{}", name_,
-                                    one_line(words == nullptr ? PQresultErrorMessage(result.get()) : words),
-                                    advice(kind, sqlstate)),
-                        sqlstate);
     }
-    if (failure) {
-        if (failure->kind() == ErrorKind::unreachable || PQstatus(connection_) == CONNECTION_BAD) close();
-        throw *failure;
-    }
+    if (failure) fail(*failure);
     if (!last.result_) lost("while waiting for an answer");
     return last;
 }
 
 Result Connection::exec(const std::string& sql, Deadline deadline) {
     if (connection_ == nullptr) lost("before a statement");
-    send(PQsendQuery(connection_, sql.c_str()) == 1, deadline);
+    const auto sent = needs_own_settings() ? PQsendQuery(connection_, (std::string(kSettings) + sql).c_str())
+                                           : PQsendQuery(connection_, sql.c_str());
+    send(sent == 1, deadline);
     return finish(deadline);
 }
 
-namespace {
-
 /// Parameters as libpq wants them.
-struct Arrays {
+struct Connection::Arrays {
     explicit Arrays(std::span<const Parameter> parameters) {
         for (const auto& parameter : parameters) {
             if (!parameter.is_binary && parameter.bytes) texts.emplace_back(*parameter.bytes);
@@ -406,17 +415,53 @@ struct Arrays {
     std::vector<int> lengths, formats;
 };
 
-}  // namespace
-
 Result Connection::exec(const std::string& sql, std::span<const Parameter> parameters, Deadline deadline,
                         Format format) {
     if (connection_ == nullptr) lost("before a statement");
     const Arrays arrays(parameters);
+    if (needs_own_settings()) return exec_with_settings(sql, arrays, deadline, format);
     send(PQsendQueryParams(connection_, sql.c_str(), arrays.count(), nullptr, arrays.values.data(),
                            arrays.lengths.data(), arrays.formats.data(),
                            format == Format::binary ? 1 : 0) == 1,
          deadline);
     return finish(deadline);
+}
+
+/// Both statements go in one message, and are one transaction.
+Result Connection::exec_with_settings(const std::string& sql, const Arrays& arrays, Deadline deadline,
+                                      Format format) {
+    const bool sent =
+        PQenterPipelineMode(connection_) == 1 &&
+        PQsendQueryParams(connection_, kSettingsStatement, 0, nullptr, nullptr, nullptr, nullptr, 0) == 1 &&
+        PQsendQueryParams(connection_, sql.c_str(), arrays.count(), nullptr, arrays.values.data(),
+                          arrays.lengths.data(), arrays.formats.data(),
+                          format == Format::binary ? 1 : 0) == 1 &&
+        PQpipelineSync(connection_) == 1;
+    send(sent, deadline);
+    Result last;
+    std::optional<Error> failure;
+    for (;;) {
+        auto result = next_result(deadline);
+        if (!result) {  // the end of one statement's results
+            if (PQstatus(connection_) != CONNECTION_BAD) continue;
+            if (failure) fail(*failure);
+            lost("while waiting for an answer");
+        }
+        const auto status = PQresultStatus(result.get());
+        if (status == PGRES_PIPELINE_SYNC) break;
+        if (status == PGRES_PIPELINE_ABORTED) continue;  // what came before it has failed
+        auto failed = failure_in(result.get());
+        if (!failed) {
+            last.result_ = std::move(result);
+        } else if (!failure) {
+            failure = std::move(failed);
+        }
+    }
+    if (PQexitPipelineMode(connection_) != 1 || (!failure && !last.result_)) {
+        lost("while waiting for an answer");
+    }
+    if (failure) fail(*failure);
+    return last;
 }
 
 void Connection::prepare(const std::string& name, const std::string& sql, Deadline deadline) {

@@ -74,6 +74,10 @@ class Result {
 /// One session. One thread at a time. Throws crossover::Error of System::postgres, with the SQLSTATE as
 /// native code and a kind by its class. After `unreachable` or `timeout` the session is over (`usable()` is
 /// false); other errors leave it usable, inside a failed transaction if one was open.
+///
+/// The `statement_timeout` and `lock_timeout` that an administrator has given the user are meant for others,
+/// and hold for no statement here: deadlines end it, and a client that is gone ends it too. This takes no
+/// round trip.
 class Connection {
   public:
     /// Of "postgresql://user:password@host:port/database" or libpq's "host=… dbname=…". Only the look-up of a
@@ -126,12 +130,20 @@ class Connection {
     int server_version() const;
 
   private:
+    struct Arrays;
+
     void look_around(Deadline deadline);
+    /// A statement of its own needs what a transaction or the session would have set.
+    bool needs_own_settings() const { return !has_settings_ && !in_transaction(); }
+    Result exec_with_settings(const std::string& sql, const Arrays& arrays, Deadline deadline, Format format);
     void wait(short events, Deadline deadline, std::string_view what);
     void flush(Deadline deadline);
     void send(bool sent, Deadline deadline);
     /// All results up to the end, or up to a COPY; throws for the first one that is an error.
     Result finish(Deadline deadline);
+    /// What went wrong, where the result says so.
+    std::optional<Error> failure_in(const pg_result* result);
+    [[noreturn]] void fail(const Error& failure);
     std::unique_ptr<pg_result, Result::Free> next_result(Deadline deadline);
     [[noreturn]] void lost(std::string_view what);
     [[noreturn]] void late(std::string_view what);
@@ -140,17 +152,16 @@ class Connection {
     std::string name_;
     pg_conn* connection_ = nullptr;
     bool pooled_ = false, read_only_ = false;
+    bool has_settings_ = false;                         ///< the session itself, which is ours alone
     std::map<std::string, std::string> unprepared_;     ///< statements by name, behind a pooler
     std::unique_ptr<pg_result, Result::Free> pending_;  ///< taken, not yet judged
 };
 
-/// What a transaction of ours begins with: the time-outs that an administrator has given the user are meant
-/// for others. Here deadlines end a statement, and a client that is gone ends it too; a client that is frozen
-/// holds its locks for a minute.
+/// What a transaction of ours begins with, given to Connection::exec: a client that is frozen holds its locks
+/// for a minute, whatever its user is allowed; one that is gone ends its statement.
 inline constexpr std::string_view kBegin =
-    "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; "
-    "SET LOCAL idle_in_transaction_session_timeout = '60s'; SET LOCAL client_connection_check_interval = "
-    "'2s'";
+    "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '60s'; SET LOCAL "
+    "client_connection_check_interval = '2s'";
 
 /// kBegin, and ROLLBACK where no commit was made. The destructor never throws; a session that can't roll back
 /// in ten seconds is over.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "agentdb/value_scan.h"
+
 namespace crossover::agentdb {
 namespace {
 
@@ -40,6 +42,55 @@ void each_page(Stores& stores, Kind kind, Take&& take) {
     }
 }
 
+/// Those of one kind that are there and can't be rows: by themselves, or because PostgreSQL refuses them.
+std::vector<std::string> bad_ones(Stores& stores, Kind kind, const std::vector<Source>& values) {
+    std::vector<std::string> bad;
+    EncodedRows rows;
+    rows.clear(kind);
+    Row row;
+    for (const auto& value : values) {
+        if (value.type == Source::Type::missing) continue;
+        if (parse(value, row, stores.names())) {
+            bad.push_back(value.key);
+        } else {
+            rows.add(row);
+        }
+    }
+    for (const auto& refusal :
+         stores.postgres([&](Connection& session) { return refusals_of(session, rows); })) {
+        bad.push_back(rows.keys[refusal.row]);
+    }
+    return bad;
+}
+
+/// Calls `take` with rows of a kind, as they were read, whose key is there and holds what can't be a row.
+template <class Take>
+void each_row_of_bad_value(Stores& stores, std::span<const std::string> keys, Take&& take) {
+    for (const auto kind : kKinds) {
+        std::vector<std::string_view> of_kind;
+        for (const auto& key : keys) {
+            if (find_kind(key).value_or(KindAt{}).kind == kind) of_kind.emplace_back(key);
+        }
+        for (std::size_t first = 0; first < of_kind.size(); first += kPage) {
+            stores.check_stop();
+            const auto page = std::span(of_kind).subspan(first, std::min(kPage, of_kind.size() - first));
+            // The rows before the values: one that is written anew meanwhile is not as it was seen.
+            const auto digests =
+                stores.postgres([&](Connection& session) { return read_digests(session, kind, page); });
+            std::vector<std::string> with_row;
+            for (const auto& [key, digest] : digests) with_row.push_back(key);
+            read_values(stores, std::move(with_row), [&](std::vector<Source>&& values) {
+                std::vector<KeyedDigest> bad;
+                for (auto& key : bad_ones(stores, kind, values)) {
+                    const auto& digest = digests.at(key);
+                    bad.push_back({std::move(key), digest});
+                }
+                take(kind, bad);
+            });
+        }
+    }
+}
+
 }  // namespace
 
 RowCount count_rows_without_key(Stores& stores, Kind kind) {
@@ -53,15 +104,20 @@ RowCount count_rows_without_key(Stores& stores, Kind kind) {
     return count;
 }
 
-std::int64_t sweep_rows_without_key(Stores& stores, const std::string& holder, Kind kind, std::int64_t most) {
-    std::int64_t deleted = 0, counted = 0;
+void DeletionsLeft::take(std::int64_t rows) {
+    if (left_ && taken_ + rows > *left_) {
+        throw Error(System::redis, ErrorKind::conflict,
+                    "Redis lost many keys of the learning state while rows without one were deleted, so "
+                    "no more of them are. See what empties it, and run this again.");
+    }
+    taken_ += rows;
+}
+
+std::int64_t sweep_rows_without_key(Stores& stores, const std::string& holder, Kind kind,
+                                    DeletionsLeft& left) {
+    std::int64_t deleted = 0;
     each_page(stores, kind, [&](std::vector<KeyedDigest>& rows, const std::vector<bool>& there) {
-        counted += count_gone(stores, rows, there);
-        if (counted > most) {
-            throw Error(System::redis, ErrorKind::conflict,
-                        "Redis lost many keys of the learning state while rows without one were deleted, so "
-                        "no more of them are. See what empties it, and run this again.");
-        }
+        left.take(count_gone(stores, rows, there));
         std::vector<KeyedDigest> gone;
         for (std::size_t i = 0; i < rows.size(); ++i) {
             if (!there[i]) gone.push_back(std::move(rows[i]));
@@ -72,23 +128,22 @@ std::int64_t sweep_rows_without_key(Stores& stores, const std::string& holder, K
     return deleted;
 }
 
+std::int64_t count_rows_of_bad_values(Stores& stores, std::span<const std::string> keys) {
+    std::int64_t rows = 0;
+    each_row_of_bad_value(stores, keys, [&](Kind, const std::vector<KeyedDigest>& bad) {
+        rows += static_cast<std::int64_t>(bad.size());
+    });
+    return rows;
+}
+
 std::int64_t sweep_rows_of_bad_values(Stores& stores, const std::string& holder,
-                                      std::span<const std::string> keys) {
+                                      std::span<const std::string> keys, DeletionsLeft& left) {
     std::int64_t deleted = 0;
-    for (const auto& key : keys) {
-        const auto kind = find_kind(key).value_or(KindAt{}).kind;
-        const std::string_view view = key;
-        const auto digests = stores.postgres(
-            [&](Connection& session) { return read_digests(session, kind, std::span(&view, 1)); });
-        if (digests.empty()) continue;
-        const auto source = std::move(stores.read(std::span(&key, 1)).front());
-        Row row;
-        if (source.type == Source::Type::missing || !parse(source, row, stores.names())) continue;
-        const KeyedDigest seen{key, digests.begin()->second};
-        deleted += stores.postgres([&](Connection& session) {
-            return delete_unchanged(session, holder, kind, std::span(&seen, 1));
-        });
-    }
+    each_row_of_bad_value(stores, keys, [&](Kind kind, const std::vector<KeyedDigest>& bad) {
+        left.take(static_cast<std::int64_t>(bad.size()));
+        deleted += stores.postgres(
+            [&](Connection& session) { return delete_unchanged(session, holder, kind, bad); });
+    });
     return deleted;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -22,12 +23,31 @@ struct RowCount {
     std::int64_t expired = 0;  ///< without a key, and past it
 };
 RowCount count_rows_without_key(Stores& stores, Kind kind);
-/// Rows of which Redis has no key; `most` of them, besides those past their own expiry. Throws `conflict`,
-/// having deleted fewer, where more have gone since they were counted.
-std::int64_t sweep_rows_without_key(Stores& stores, const std::string& holder, Kind kind, std::int64_t most);
-/// Rows of the keys given, where the key holds nothing valid.
+/// Of the keys given: rows whose key is there, and holds what can't be a row.
+std::int64_t count_rows_of_bad_values(Stores& stores, std::span<const std::string> keys);
+
+/// How many rows a run may still delete, of all kinds together; those past their own expiry do not count.
+/// Rows may go between the count and the deletion, so each page looks before it deletes.
+class DeletionsLeft {
+  public:
+    /// Without a limit.
+    DeletionsLeft() = default;
+    explicit DeletionsLeft(std::int64_t most) : left_(most) {}
+    /// Throws `conflict` where there are not so many left.
+    void take(std::int64_t rows);
+    std::int64_t taken() const { return taken_; }
+
+  private:
+    std::optional<std::int64_t> left_;
+    std::int64_t taken_ = 0;
+};
+
+/// Rows of which Redis has no key.
+std::int64_t sweep_rows_without_key(Stores& stores, const std::string& holder, Kind kind,
+                                    DeletionsLeft& left);
+/// Those that `count_rows_of_bad_values` counts.
 std::int64_t sweep_rows_of_bad_values(Stores& stores, const std::string& holder,
-                                      std::span<const std::string> keys);
+                                      std::span<const std::string> keys, DeletionsLeft& left);
 /// Rows that have expired by Redis's clock, so that a row goes when its key does.
 std::int64_t sweep_expired_rows(Stores& stores, const std::string& holder, const CopyOptions& options);
 

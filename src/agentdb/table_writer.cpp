@@ -34,12 +34,13 @@ void CopyTally::begin_look() {
 
 void CopyTally::add_stale(const std::string& key) {
     std::lock_guard lock(mutex_);
-    stale_.push_back(key);
+    stale_.insert(key);
 }
 
 std::vector<std::string> CopyTally::take_stale() {
     std::lock_guard lock(mutex_);
-    return std::exchange(stale_, {});
+    const auto keys = std::exchange(stale_, {});
+    return {keys.begin(), keys.end()};
 }
 
 bool CopyTally::has_stale() const {

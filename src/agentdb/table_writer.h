@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "agentdb/copy.h"
@@ -25,6 +26,7 @@ struct CopyTally {
     std::atomic<bool> wrote{false};            ///< in this look
 
     void begin_look();
+    /// A key that was added before is not added again: a batch is tried again, and SCAN shows keys twice.
     void add_stale(const std::string& key);
     /// Keys that have a row, though their value is quarantined now. Forgets them.
     std::vector<std::string> take_stale();
@@ -32,7 +34,7 @@ struct CopyTally {
 
   private:
     mutable std::mutex mutex_;
-    std::vector<std::string> stale_;
+    std::unordered_set<std::string> stale_;
 };
 
 /// Brings values to PostgreSQL, over a session of its own; those that can't be rows to the quarantine. One
@@ -49,12 +51,12 @@ class TableWriter {
     void write(const std::vector<Source>& sources);
 
   private:
-    struct Refusal {
+    struct Refused {
         const Source* source;
         std::string reason;
     };
     struct Outcome {
-        std::vector<Refusal> refusals;
+        std::vector<Refused> refusals;
         std::int64_t written = 0, unchanged = 0;
     };
 

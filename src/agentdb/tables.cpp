@@ -181,6 +181,40 @@ bool is_about_data(const Error& error) {
            state == "42804" || state == "08P01" || state == "XX000";
 }
 
+std::string refusal_text(const Error& error) {
+    const std::string_view words = error.what();
+    const auto at = words.find(" refused: ");
+    return fmt::format("PostgreSQL refuses it: {}",
+                       at == std::string_view::npos ? words : words.substr(at + 10));
+}
+
+/// The temporary table has the name of the real one, for what PostgreSQL says of it.
+void try_rows(Connection& connection, const EncodedRows& rows, std::size_t from, std::size_t to,
+              std::vector<Refusal>& refusals) {
+    if (from == to) return;
+    try {
+        const Transaction rolled_back(connection, call_deadline());
+        connection.exec(
+            fmt::format("CREATE TEMP TABLE {0} (LIKE {0} INCLUDING CONSTRAINTS INCLUDING DEFAULTS "
+                        "INCLUDING GENERATED INCLUDING INDEXES) ON COMMIT DROP",
+                        table_of(rows.kind)),
+            call_deadline());
+        copy_into(connection, fmt::format("pg_temp.{}", table_of(rows.kind)), rows, from, to);
+        return;
+    } catch (const Error& error) {
+        // Two of the rows have one identity, which speaks against neither.
+        const bool doubled = error.native_code() == "23505";
+        if (!(doubled || is_about_data(error)) || !connection.usable()) throw;
+        if (to - from == 1) {
+            refusals.push_back({from, refusal_text(error)});
+            return;
+        }
+    }
+    const auto middle = from + (to - from) / 2;
+    try_rows(connection, rows, from, middle, refusals);
+    try_rows(connection, rows, middle, to, refusals);
+}
+
 class RowWriter {
   public:
     RowWriter(Connection& connection, const std::string& holder, const EncodedRows& rows,
@@ -195,7 +229,7 @@ class RowWriter {
             if (error.native_code() == "23505" && !upsert) return write(from, to, true);
             if (!is_about_data(error) || !connection_.usable()) throw;
             if (to - from == 1) {
-                refused_(from, fmt::format("PostgreSQL refuses it: {}", reason_of(error)));
+                refused_(from, refusal_text(error));
                 return 0;
             }
         }
@@ -226,17 +260,10 @@ class RowWriter {
         }
         for (auto i = from; i < to; ++i) {
             for (const auto& key : lost) {
-                if (rows_.keys[i] == key)
-                    refused_(i, "another key has the same agent_id, state_hash and action");
+                if (rows_.keys[i] == key) refused_(i, std::string(kDoubled));
             }
         }
         return written;
-    }
-
-    std::string reason_of(const Error& error) const {
-        const std::string_view words = error.what();
-        const auto at = words.find(" refused: ");
-        return std::string(at == std::string_view::npos ? words : words.substr(at + 10));
     }
 
     Connection& connection_;
@@ -357,6 +384,12 @@ void EncodedRows::clear(Kind of) {
 std::int64_t write_rows(Connection& connection, const std::string& holder, const EncodedRows& rows,
                         bool upsert, const OnRefused& refused) {
     return RowWriter(connection, holder, rows, refused).write(0, rows.size(), upsert);
+}
+
+std::vector<Refusal> refusals_of(Connection& connection, const EncodedRows& rows) {
+    std::vector<Refusal> refusals;
+    try_rows(connection, rows, 0, rows.size(), refusals);
+    return refusals;
 }
 
 std::vector<KeyedDigest> page_of_keys(Connection& connection, Kind kind,

@@ -53,6 +53,18 @@ using OnRefused = std::function<void(std::size_t row, const std::string& reason)
 std::int64_t write_rows(Connection& connection, const std::string& holder, const EncodedRows& rows,
                         bool upsert, const OnRefused& refused);
 
+/// Why PostgreSQL would not take a row, in the words of `write_rows`.
+struct Refusal {
+    std::size_t row = 0;
+    std::string reason;
+};
+/// Tries rows on a temporary table with the columns, checks and indexes of theirs, which goes with its
+/// transaction: the tables themselves are only looked at.
+std::vector<Refusal> refusals_of(Connection& connection, const EncodedRows& rows);
+
+/// What `write_rows` says of a Q value whose agent, state and action another key's row has.
+inline constexpr std::string_view kDoubled = "another key has the same agent_id, state_hash and action";
+
 /// Keys in order, after `after`, with what is needed to delete just what was seen.
 struct KeyedDigest {
     std::string key;

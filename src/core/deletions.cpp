@@ -2,12 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/text.h"
 
 namespace crossover {
 
 bool needs_permission_to_delete(std::int64_t rows, std::int64_t found) noexcept {
-    return rows > 100 && rows > found / 10;
+    return rows > most_to_delete(found);
+}
+
+std::int64_t most_to_delete(std::int64_t found) noexcept {
+    return std::max<std::int64_t>(100, found / 10);
 }
 
 Error deletion_refused(System system, std::int64_t rows, std::int64_t found, std::string_view where,

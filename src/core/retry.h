@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/patience.h"
 
 namespace crossover {
 
@@ -33,15 +34,17 @@ bool sleep_for(std::chrono::milliseconds duration, const std::stop_token& stop);
 
 /// Calls `action` until it succeeds. While it throws errors that pass, `on_wait(error)` hears of each and it
 /// is tried again after a growing wait, for as long as it takes: a person decides when that is too long.
-/// Throws other errors at once, and `cancelled` when `stop` is requested meanwhile.
+/// A code that nobody knows is tried a bounded number of times (core/patience.h). Throws other errors at once,
+/// and `cancelled` when `stop` is requested meanwhile.
 template <class OnWait, class Action>
 auto ride_out(const std::stop_token& stop, OnWait&& on_wait, Action&& action) {
     Backoff backoff;
+    Patience patience;
     for (;;) {
         try {
             return action();
         } catch (const Error& error) {
-            if (!error.retryable()) throw;
+            if (!patience.has_for(error)) throw;
             on_wait(error);
             if (!sleep_for(backoff.next(), stop)) {
                 throw Error(error.system(), ErrorKind::cancelled,

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/retry.h"
+#include "core/unique_name.h"
 
 namespace crossover::embeddings {
 
@@ -54,17 +55,18 @@ constexpr std::string_view kPresentTexts = " (text forms 2)";
 constexpr const char* kLabelKey = "crossover.label";
 constexpr const char* kDatabaseKey = "crossover.database";
 constexpr const char* kSourceKey = "crossover.source";
+constexpr const char* kTakeoverKey = "crossover.takeover";
+
+std::string kept_value(const milvus::CollectionInfo& info, const char* key) {
+    const auto found = info.server_properties.find(key);
+    return found == info.server_properties.end() ? std::string() : found->second;
+}
 
 /// Whose it says it is: by its mark, or, of an earlier release, by its description, which knows only the
 /// label. Empty where it says nothing.
 std::optional<sync::SourceMark> owner_of(const milvus::CollectionInfo& info) {
-    const auto& kept = info.server_properties;
-    const auto value = [&](const char* key) {
-        const auto found = kept.find(key);
-        return found == kept.end() ? std::string() : found->second;
-    };
-    if (auto id = value(kSourceKey); !id.empty()) {
-        return sync::SourceMark{value(kLabelKey), value(kDatabaseKey), std::move(id)};
+    if (auto id = kept_value(info, kSourceKey); !id.empty()) {
+        return sync::SourceMark{kept_value(info, kLabelKey), kept_value(info, kDatabaseKey), std::move(id)};
     }
     std::string_view text = info.spec.description;
     if (text.ends_with(kPresentTexts)) text.remove_suffix(kPresentTexts.size());
@@ -115,7 +117,7 @@ Error shape_conflict(const std::string& address, const std::string& name, const 
                              address, name, what));
 }
 
-void require_same_shape(const std::string& address, const milvus::CollectionInfo& found,
+void compare_shapes(const std::string& address, const milvus::CollectionInfo& found,
                         const milvus::CollectionSpec& wanted) {
     const auto& spec = found.spec;
     if (spec.dimension != wanted.dimension) {
@@ -144,6 +146,13 @@ void require_same_shape(const std::string& address, const milvus::CollectionInfo
         const auto same = std::find_if(spec.properties.begin(), spec.properties.end(),
                                        [&](const auto& other) { return other.name == property.name; });
         if (same == spec.properties.end()) {
+            for (const auto& foreign : found.foreign_fields) {
+                if (!foreign.starts_with(property.name + ": ")) continue;
+                throw shape_conflict(address, wanted.name,
+                                     fmt::format("its field {} is {}, not {}", property.name,
+                                                 foreign.substr(property.name.size() + 2),
+                                                 to_string(property.type)));
+            }
             throw shape_conflict(address, wanted.name, fmt::format("has no field {}", property.name));
         }
         if (same->type != property.type) {
@@ -180,13 +189,6 @@ class ColumnLoan {
     milvus::ColumnBatch& borrower_;
 };
 
-std::optional<milvus::CollectionInfo> describe_behind(milvus::Client& client, const std::string& alias,
-                                                      Deadline deadline) {
-    const auto behind = client.describe_alias(alias, deadline);
-    if (!behind) return std::nullopt;
-    return client.describe_collection(*behind, deadline);
-}
-
 bool adopt_fields(const milvus::CollectionInfo& found, sync::MediaMapping& mapping) {
     mapping.max_id_bytes = std::min(found.spec.id_max_length, kMaxIdBytes);
     std::size_t known = 0;
@@ -205,16 +207,22 @@ bool adopt_fields(const milvus::CollectionInfo& found, sync::MediaMapping& mappi
 
 }  // namespace
 
+std::optional<milvus::CollectionInfo> find_collection(milvus::Client& client, const std::string& alias,
+                                                      Deadline deadline) {
+    const auto behind = client.describe_alias(alias, deadline);
+    return client.describe_collection(behind.value_or(Collection::first_name(alias)), deadline);
+}
+
 void adopt_fields(milvus::Client& client, const std::string& alias, sync::MediaMapping& mapping,
                   Deadline deadline) {
-    if (const auto found = describe_behind(client, alias, deadline)) {
+    if (const auto found = find_collection(client, alias, deadline)) {
         adopt_fields(*found, mapping);
     }
 }
 
 bool adopt_mapping(milvus::Client& client, const std::string& alias, sync::MediaMapping& mapping,
                    Deadline deadline) {
-    const auto found = describe_behind(client, alias, deadline);
+    const auto found = find_collection(client, alias, deadline);
     if (!found) return false;
     mapping.id_kind =
         found->spec.id_kind == milvus::IdKind::string ? sync::IdKind::string : sync::IdKind::integer;
@@ -263,9 +271,10 @@ std::optional<Collection> Collection::open(milvus::Client& client, const std::st
     }
     const bool nullable = std::any_of(info->spec.properties.begin(), info->spec.properties.end(),
                                       [](const auto& p) { return p.nullable; });
-    require_same_shape(client.address(), *info, make_spec(*behind, mapping, nullable));
+    compare_shapes(client.address(), *info, make_spec(*behind, mapping, nullable));
     Collection collection(client, mapping, milvus::CollectionRef(*behind));
     collection.id_ = info->id;
+    collection.takeover_ = kept_value(*info, kTakeoverKey);
     collection.nullable_ = nullable;
     const auto& description = info->spec.description;
     collection.former_texts_ = description.find(kDescribesFor) != std::string::npos &&
@@ -283,7 +292,7 @@ void Collection::require_possible(milvus::Client& client, const std::string& ali
     if (open(client, alias, mapping, deadline)) return;
     const auto name = first_name(alias);
     if (const auto leftover = client.describe_collection(name, deadline)) {
-        require_same_shape(client.address(), *leftover, make_spec(name, mapping, false));
+        compare_shapes(client.address(), *leftover, make_spec(name, mapping, false));
     }
 }
 
@@ -301,7 +310,7 @@ Collection Collection::open_or_create(milvus::Client& client, const std::string&
     // A killed run may have made the collection and not yet the alias.
     const auto leftover = client.describe_collection(name, deadline);
     if (leftover) {
-        require_same_shape(client.address(), *leftover, spec);
+        compare_shapes(client.address(), *leftover, spec);
     } else {
         client.create_collection(spec, deadline);
     }
@@ -329,20 +338,24 @@ bool Collection::claim(const Claimant& claimant, Deadline deadline) {
     if (owner == claimant.mark) return false;
     if (!claimant.adopt) require_ours(client_->address(), found, claimant.mark);
     const auto& mark = claimant.mark;
+    const bool from_another = owner && is_another(*owner, mark);
+    const auto takeover = from_another ? unique_name() : takeover_;
+    std::map<std::string, std::string> properties{
+        {kLabelKey, mark.label}, {kDatabaseKey, mark.database}, {kSourceKey, mark.id}};
+    if (from_another) properties.emplace(kTakeoverKey, takeover);
     try {
-        client_->set_properties(
-            ref_.name, {{kLabelKey, mark.label}, {kDatabaseKey, mark.database}, {kSourceKey, mark.id}},
-            deadline);
+        client_->set_properties(ref_.name, properties, deadline);
     } catch (const Error& error) {
         // A user that may write rows, but not alter the collection: work goes on as it did without marks.
         const bool refused = error.kind() == ErrorKind::authentication || error.kind() == ErrorKind::rejected;
-        if (!refused || (owner && is_another(*owner, mark))) throw;
+        if (!refused || from_another) throw;
         marked_ = false;
         return false;
     }
     // Two that mark it at once: the last word counts, and the other one sees it.
     require_ours(client_->address(), look(), mark);
-    return owner && is_another(*owner, mark);
+    takeover_ = takeover;
+    return from_another;
 }
 
 void Collection::adopt_limits(sync::MediaMapping& mapping) const {
@@ -424,6 +437,16 @@ std::int64_t Collection::upsert_in_parts(const milvus::ColumnBatch& rows, Deadli
 
 void Collection::erase(std::span<const ItemId> ids, Deadline deadline) {
     client_->erase(ref_, ids, deadline);
+}
+
+void Collection::require_same_shape(Deadline deadline) {
+    const auto now = client_->describe_collection(ref_.name, deadline);
+    if (!now || now->id != id_) {
+        throw Error(System::milvus, ErrorKind::not_found,
+                    fmt::format("{}: collection {} was dropped{} while it was being written. Run again.",
+                                client_->address(), ref_.name, now ? " and made anew" : ""));
+    }
+    compare_shapes(client_->address(), *now, make_spec(ref_.name, mapping_, nullable_));
 }
 
 void Collection::begin_scan(Deadline deadline) {

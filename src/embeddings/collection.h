@@ -45,6 +45,8 @@ class Collection : public sync::VectorStore, public sync::TargetScanner {
     static void require_possible(milvus::Client& client, const std::string& alias,
                                  const sync::MediaMapping& mapping, Deadline deadline);
 
+    /// What open_or_create() calls the first one behind an alias.
+    static std::string first_name(const std::string& alias);
     const std::string& name() const { return ref_.name; }  ///< physical
     const milvus::CollectionRef& ref() const { return ref_; }
     std::int64_t id() const { return id_; }    ///< the server's; another after drop and re-create
@@ -52,6 +54,9 @@ class Collection : public sync::VectorStore, public sync::TargetScanner {
     /// False where Milvus would not keep the mark of whose it is: its user may not alter collections.
     bool marked() const { return marked_; }
     bool adopted() const { return adopted_; }  ///< by this call, from another source
+    /// Names the last adoption from another source, kept in Milvus; empty where there was none. What was known
+    /// of the collection before it, a checkpoint's progress, is void.
+    const std::string& takeover() const { return takeover_; }
     /// Made by an earlier version: texts that were no strings, integers or booleans have other forms there.
     bool has_former_texts() const { return former_texts_; }
     bool nullable() const { return nullable_; }  ///< missing properties are null rather than the type's zero
@@ -61,6 +66,7 @@ class Collection : public sync::VectorStore, public sync::TargetScanner {
 
     void upsert(sync::ItemBatch& batch, Deadline deadline) override;
     void erase(std::span<const ItemId> ids, Deadline deadline) override;
+    void require_same_shape(Deadline deadline) override;
     /// Needs a loaded collection, as versions_after() does.
     void begin_scan(Deadline deadline) override;
     sync::VersionPage versions_after(const std::optional<ItemId>& after, Deadline deadline) override;
@@ -76,7 +82,6 @@ class Collection : public sync::VectorStore, public sync::TargetScanner {
     Collection(milvus::Client& client, const sync::MediaMapping& mapping, milvus::CollectionRef ref)
         : client_(&client), mapping_(mapping), ref_(std::move(ref)) {}
 
-    static std::string first_name(const std::string& alias);
     std::int64_t upsert_in_parts(const milvus::ColumnBatch& rows, Deadline deadline);
 
     milvus::Client* client_;
@@ -88,8 +93,14 @@ class Collection : public sync::VectorStore, public sync::TargetScanner {
     bool adopted_ = false;
     bool nullable_ = false;
     bool former_texts_ = false;
+    std::string takeover_;
     milvus::CollectionSpec spec_;
 };
+
+/// The collection that open_or_create() would open: behind the alias, or made by a run that ended before it
+/// could make the alias.
+std::optional<milvus::CollectionInfo> find_collection(milvus::Client& client, const std::string& alias,
+                                                      Deadline deadline);
 
 /// Goes by the collection behind `alias`, where there is one: the types of the carried properties, unless a
 /// setting gives them, and how long their texts and the ids may be.

@@ -30,8 +30,7 @@ void warn_of(const embeddings::Collection& collection) {
     }
     if (collection.has_former_texts()) {
         warn(
-            "it was filled by an earlier version of Crossover, which wrote times, points, lists and floats "
-            "as "
+            "it was filled by an earlier version of Crossover, which wrote times, points, lists and floats as "
             "other texts; 'migrate preflight' says whether that concerns you");
     }
 }
@@ -100,6 +99,16 @@ void Target::upsert(sync::ItemBatch& batch, Deadline deadline) {
 
 void Target::erase(std::span<const ItemId> ids, Deadline deadline) {
     with_collection(deadline, [&](Opened& target) { target.collection.erase(ids, deadline); });
+}
+
+void Target::require_same_shape(Deadline deadline) {
+    const auto target = opened(deadline);
+    try {
+        target->collection.require_same_shape(deadline);
+    } catch (const Error&) {
+        forget(target);
+        throw;
+    }
 }
 
 std::vector<search::Neighbour> Target::nearest(const search::Query& query, Deadline deadline) {

@@ -28,6 +28,8 @@ class Target : public sync::VectorStore, public search::Searcher {
     /// Creates the collection where it is missing.
     void upsert(sync::ItemBatch& batch, Deadline deadline) override;
     void erase(std::span<const ItemId> ids, Deadline deadline) override;
+    /// Where it throws, the collection is looked for anew by the next call.
+    void require_same_shape(Deadline deadline) override;
     std::vector<search::Neighbour> nearest(const search::Query& query, Deadline deadline) override;
     /// The stored vector of one id; empty where there is none.
     std::optional<std::vector<float>> vector_of(const ItemId& id, Deadline deadline);

@@ -224,13 +224,15 @@ struct Learning::State {
     }
 
     /// What `ask` says, or nothing where the store does not answer, which is counted, and logged now and
-    /// then.
+    /// then. `failure` is told why.
     template <class Ask>
-    auto heard(std::string_view what, Ask&& ask) -> std::optional<decltype(ask())> {
+    auto heard(std::string_view what, Ask&& ask, std::optional<Error>* failure = nullptr)
+        -> std::optional<decltype(ask())> {
         try {
             return ask();
         } catch (const Error& error) {
             note(error);
+            if (failure != nullptr) *failure = error;
             if (Clock::now() >= quiet_until) {
                 quiet_until = Clock::now() + 10s;
                 log_event(LogLevel::warning, "agentdb_error", {{"what", what}, {"error", error.what()}});
@@ -243,9 +245,11 @@ struct Learning::State {
         std::optional<RedisStore::Control> control;
         if (redis) control = heard("look at Redis", [&] { return redis->control(Deadline::after(kLook)); });
         std::optional<PostgresStore::State> held;
+        std::optional<Error> not_held;
         const bool elsewhere = control ? control->primary.value_or("redis") != "redis" : redis == nullptr;
         if (postgres && (current_wish() != Mode::redis || elsewhere)) {
-            held = heard("look at PostgreSQL", [&] { return postgres->state(Deadline::after(kLook)); });
+            held = heard(
+                "look at PostgreSQL", [&] { return postgres->state(Deadline::after(kLook)); }, &not_held);
         }
         if (control && held && !control->primary && held->primary == Primary::redis) {
             heard("introduction", [&] {
@@ -261,7 +265,7 @@ struct Learning::State {
         if (control) observer.owed(control->owed);
         if (control && !warned) warn_of_loss();
         if (!control || !held) {
-            explain_absence(control.has_value(), held.has_value());
+            explain_absence(control.has_value(), held.has_value(), not_held);
             return;
         }
         if (control->owed > 0 && held->primary != Primary::postgres) bring();
@@ -274,7 +278,7 @@ struct Learning::State {
     }
 
     /// Why a turn does not go on while a store is away.
-    void explain_absence(bool redis_there, bool postgres_there) {
+    void explain_absence(bool redis_there, bool postgres_there, const std::optional<Error>& not_held) {
         std::lock_guard lock(mutex);
         if (!wish) return;
         if (!redis) {
@@ -282,8 +286,13 @@ struct Learning::State {
         } else if (!redis_there) {
             refused = "Redis does not answer.";
         } else if (!postgres_there) {
-            refused =
-                postgres ? "PostgreSQL does not answer." : "To hand over, DATABASE_URL must be set too.";
+            if (!postgres) {
+                refused = "To hand over, DATABASE_URL must be set too.";
+            } else if (not_held && !not_held->retryable()) {
+                refused = not_held->what();  // it answers, and waiting does not help
+            } else {
+                refused = "PostgreSQL does not answer.";
+            }
         }
     }
 

@@ -14,6 +14,7 @@
 #include "core/retry.h"
 #include "embeddings/collection.h"
 #include "migrate/checkpoint_journal.h"
+#include "migrate/erasure_guard.h"
 #include "migrate/copy_pipeline.h"
 #include "migrate/fenced_version_check.h"
 #include "migrate/fixer.h"
@@ -161,20 +162,29 @@ class Backfill {
 
     /// Takes up the checkpoint where it is of this job and nothing has pulled the ground from under it.
     void open_job(std::int64_t epoch) {
-        const auto found = read_checkpoint(options_.checkpoint_file);
+        auto found = read_checkpoint(options_.checkpoint_file);
         const bool same_mapping = found && completes(found->mapping, options_.mapping);
-        look_at_the_data(same_mapping ? &found->mapping : nullptr);
-        const Job job{options_.source_address, options_.target_address, options_.database, mapping_};
+        const auto job_of = [&](sync::MediaMapping mapping) {
+            mapping.collection = options_.mapping.collection;
+            return Job{options_.source_address, options_.target_address, options_.database, mapping};
+        };
+        if (same_mapping && found->job == hash_of(job_of(found->mapping)) && replaced(found->collection_id)) {
+            result_.notes.push_back(
+                "The collection was dropped or replaced since the checkpoint: copying all anew.");
+            found.reset();  // one that is there now decides the types
+        }
+        look_at_the_data(found && same_mapping ? &found->mapping : nullptr);
+        const Job job = job_of(mapping_);
         if (found && found->job != hash_of(job)) {
             throw Error(System::file, ErrorKind::conflict,
                         fmt::format("{} belongs to another job: {}. Name another file with "
                                     "--checkpoint-file, or remove it if that job is not to be resumed.",
                                     options_.checkpoint_file, found->description));
         }
-        collection_.emplace(embeddings::Collection::open_or_create(
-            client_, mapping_.collection, mapping_,
-            {neo4j::source_mark(driver_, options_.database, mapping_), options_.adopt_collection},
-            Deadline::after(60s)));
+        mark_ = neo4j::source_mark(driver_, options_.database, mapping_, options_.adopt_collection);
+        collection_.emplace(embeddings::Collection::open_or_create(client_, mapping_.collection, mapping_,
+                                                                   {mark_, options_.adopt_collection},
+                                                                   Deadline::after(60s)));
         result_.collection = collection_->name();
         require_present_texts(*collection_, driver_, options_.database, mapping_);
         collection_->adopt_limits(mapping_);
@@ -185,12 +195,9 @@ class Backfill {
                 "would refuse another label or database that is copied into it.",
                 collection_->name()));
         }
-        if (collection_->adopted()) {
+        if (collection_->adopted() || (found && found->takeover != collection_->takeover())) {
             result_.notes.push_back(fmt::format(
                 "{} belonged to another source and was taken over: copying all anew.", collection_->name()));
-        } else if (found && found->collection_id != collection_->id()) {
-            result_.notes.push_back(
-                "The collection was dropped or replaced since the checkpoint: copying all anew.");
         } else if (found && found->epoch != epoch && (found->phase == Phase::copy || !media_->ordered())) {
             result_.notes.push_back("An engine ran without capture since the checkpoint: copying all anew.");
         } else if (found && !media_->ordered()) {
@@ -219,10 +226,18 @@ class Backfill {
         checkpoint_.mapping = mapping_;
         checkpoint_.epoch = epoch;
         checkpoint_.collection_id = collection_->id();
+        checkpoint_.takeover = collection_->takeover();
         checkpoint_.collection = collection_->name();
         checkpoint_.started_ms = unix_ms();
         checkpoint_.open_ranges = fresh_ranges();
         open_quarantine();
+    }
+
+    bool replaced(std::int64_t collection_id) {
+        const auto now = patiently([&] {
+            return embeddings::find_collection(client_, options_.mapping.collection, Deadline::after(30s));
+        });
+        return !now || now->id != collection_id;
     }
 
     /// This job's lines begin where the file ends.
@@ -273,7 +288,7 @@ class Backfill {
         return ranges;
     }
 
-    CopySettings copy_settings() const {
+    CopySettings copy_settings() {
         CopySettings settings;
         const std::size_t row_bytes = std::max<std::size_t>(1, mapping_.dimension) * sizeof(float);
         settings.batch_rows = options_.batch_size;
@@ -286,7 +301,13 @@ class Backfill {
             fit > beside ? fit - beside : 1, 1, static_cast<std::size_t>(options_.concurrency)));
         settings.items_per_second = options_.items_per_second;
         settings.target_may_have_rows = result_.resumed || (collection_ && !collection_->created());
+        settings.on_erasing_invalid = erasure_rule();
         return settings;
+    }
+
+    std::function<void(std::span<const ItemId>)> erasure_rule() {
+        if (!guard_ || options_.allow_deletes || collection_->created()) return {};
+        return [this](std::span<const ItemId> ids) { guard_->admit(ids); };
     }
 
     // ---- phases ----
@@ -318,9 +339,11 @@ class Backfill {
         open_job(epoch);
         check_.emplace(mapping_, media_->ordered(), *lease_);
         outage_.emplace([this](Deadline deadline) { demand_collection(deadline); });
-        fixer_.emplace(Fixer::Ports{*media_, *collection_, *lease_, *check_, *outage_,
-                                    [this](const Error& error) { say_waiting(error); }},
-                       mapping_, stop_);
+        guard_.emplace(client_, *collection_);
+        fixer_.emplace(
+            Fixer::Ports{*media_, *collection_, *lease_, *check_, *outage_,
+                         [this](const Error& error) { say_waiting(error); }, erasure_rule()},
+            mapping_, stop_);
         try {
             fixer_->wait_out_former_writes([this](const std::string& state) { say(state); });
             if (checkpoint_.phase == Phase::copy) copy();
@@ -354,11 +377,14 @@ class Backfill {
             sweep(was_done);
         }
         if (result_.deletes_refused > 0) return;  // the next run compares again
+        patiently([&] { demand_collection(Deadline::after(30s)); });
         checkpoint_.phase = Phase::done;
     }
 
+    /// It is there, and still ours: of two that claimed it at once both may have seen themselves as the last.
     void demand_collection(Deadline deadline) {
-        if (client_.describe_collection(collection_->name(), deadline)) return;
+        const auto found = client_.describe_collection(collection_->name(), deadline);
+        if (found) return embeddings::require_ours(client_.address(), *found, mark_);
         throw Error(
             System::milvus, ErrorKind::conflict,
             fmt::format("{}: collection {} was dropped while it was being filled. Run again to start over.",
@@ -575,7 +601,9 @@ class Backfill {
     sync::MediaMapping mapping_;
     std::optional<neo4j::MediaStore> media_;
     std::unique_ptr<neo4j::Lease> lease_;
+    sync::SourceMark mark_;
     std::optional<embeddings::Collection> collection_;
+    std::optional<ErasureGuard> guard_;
     std::optional<FencedVersionCheck> check_;
     std::optional<sync::TargetOutage> outage_;
     std::optional<Fixer> fixer_;

@@ -90,6 +90,7 @@ Json to_json(const Checkpoint& checkpoint) {
             {"mapping", to_json(checkpoint.mapping)},
             {"epoch", checkpoint.epoch},
             {"collection_id", checkpoint.collection_id},
+            {"takeover", checkpoint.takeover},
             {"collection", checkpoint.collection},
             {"phase", to_string(checkpoint.phase)},
             {"expected", checkpoint.expected},
@@ -125,6 +126,7 @@ Checkpoint from_json(const Json& json) {
     checkpoint.mapping = mapping_from_json(json.at("mapping"));
     json.at("epoch").get_to(checkpoint.epoch);
     json.at("collection_id").get_to(checkpoint.collection_id);
+    checkpoint.takeover = json.value("takeover", "");  // a checkpoint of an earlier version has none
     json.at("collection").get_to(checkpoint.collection);
     checkpoint.phase = from_text(json.at("phase").get<std::string>(),
                                  {Phase::copy, Phase::index, Phase::sweep, Phase::done});

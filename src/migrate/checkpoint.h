@@ -49,6 +49,7 @@ struct Checkpoint {
     sync::MediaMapping mapping;  ///< completed: a resumed run goes by what the first run found in the data
     std::int64_t epoch = 0;      ///< capture epoch in Neo4j
     std::int64_t collection_id = 0;
+    std::string takeover;    ///< of the collection, as embeddings::Collection has it
     std::string collection;  ///< physical name, media_embeddings_v1
     Phase phase = Phase::copy;
     std::int64_t expected = 0;  ///< items with an embedding when the copy began

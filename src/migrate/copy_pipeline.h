@@ -48,6 +48,8 @@ struct CopySettings {
     bool target_may_have_rows =
         true;  ///< false for a collection that this job created: nothing to erase for invalid items
     sync::WriteTiming timing;
+    /// As SyncLimits has it; empty where any number of rows may go.
+    std::function<void(std::span<const ItemId>)> on_erasing_invalid = {};
 };
 
 /// range readers → bounded queue → upserts in flight → version check → ledger.

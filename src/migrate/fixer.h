@@ -24,6 +24,8 @@ class Fixer {
         VersionCheck& check;  ///< under that lease
         sync::TargetOutage& outage;
         std::function<void(const Error&)> on_wait;  ///< an error that is ridden out
+        /// As SyncLimits has it; empty where any number of rows may go.
+        std::function<void(std::span<const ItemId>)> on_erasing_invalid = {};
     };
 
     Fixer(Ports ports, const sync::MediaMapping& mapping, std::stop_token stop)

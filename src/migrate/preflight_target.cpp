@@ -23,12 +23,13 @@ std::vector<std::string> obstacles(bolt::Driver& source, milvus::Client* target,
     const auto soon = [] { return Deadline::after(std::chrono::seconds(10)); };
     attempt([&] {
         embeddings::Collection::require_possible(*target, mapping.collection, mapping, soon());
-        const auto collection = embeddings::Collection::open(*target, mapping.collection, mapping, soon());
-        if (!collection) return;
-        require_present_texts(*collection, source, database, mapping);
-        if (const auto info = target->describe_collection(collection->name(), soon())) {
-            embeddings::require_ours(target->address(), *info,
+        if (const auto found = embeddings::find_collection(*target, mapping.collection, soon())) {
+            embeddings::require_ours(target->address(), *found,
                                      neo4j::known_source_mark(source, database, mapping));
+        }
+        if (const auto opened =
+                embeddings::Collection::open(*target, mapping.collection, mapping, soon())) {
+            require_present_texts(*opened, source, database, mapping);
         }
     });
     return found;

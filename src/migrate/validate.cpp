@@ -126,8 +126,8 @@ struct Repairs {
           fixer({media, collection, *lease, check, outage,
                  [say](const Error& error) { say(fmt::format("waiting: {}", error.what())); }},
                 mapping, stop) {
-        collection.claim({neo4j::source_mark(source, options.database, mapping), options.adopt_collection},
-                         soon());
+        const bool adopt = options.adopt_collection;
+        collection.claim({neo4j::source_mark(source, options.database, mapping, adopt), adopt}, soon());
         neo4j::RefusedItems::prepare(source, options.database);
         fixer.wait_out_former_writes(say);
     }

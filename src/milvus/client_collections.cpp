@@ -43,12 +43,9 @@ std::optional<DataType> our_type(wire::schema::DataType type) {
     switch (type) {
         case wire::schema::Bool:
             return DataType::boolean;
-        case wire::schema::Int8:
-        case wire::schema::Int16:
-        case wire::schema::Int32:
+        // Of the narrower ones Milvus takes no rows that are written as these.
         case wire::schema::Int64:
             return DataType::int64;
-        case wire::schema::Float:
         case wire::schema::Double:
             return DataType::float64;
         case wire::schema::VarChar:

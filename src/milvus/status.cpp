@@ -160,7 +160,11 @@ bool tells_of_a_deadline(const Sentence& sentence) {
 // Servers of 2.3 answer much of what they expect with "unexpected error" and a sentence.
 std::optional<ErrorKind> kind_of_sentence(const Sentence& sentence) {
     // Its parts look for each other, after a restart above all; it has given up for now.
-    if (sentence.says("attempt #", "node not ", "session not found")) return ErrorKind::unavailable;
+    if (sentence.says("attempt #", "node not ", "node offline", "session not found", "service not ready",
+                      "service unavailable", "code = Unavailable", "channel not ", "segment not ",
+                      "replica not ")) {
+        return ErrorKind::unavailable;
+    }
     if (sentence.says("already exist", "duplicate", "at most one distinct index")) return ErrorKind::conflict;
     if (sentence.says("not loaded", "not fully loaded")) return ErrorKind::unavailable;
     if (sentence.says("not found", "not exist")) return ErrorKind::not_found;
@@ -302,7 +306,8 @@ ErrorKind kind_of_grpc(int grpc_code, std::string_view text) {
         case 6:
             return ErrorKind::conflict;
         case 8:
-            return says("larger than max") ? ErrorKind::too_large : ErrorKind::overloaded;
+            // Whatever stands between may have handed the request on before it ran out of something.
+            return says("larger than max") ? ErrorKind::too_large : ErrorKind::unavailable;
         case 12:
             return ErrorKind::protocol;
         case 14:
@@ -319,8 +324,8 @@ ErrorKind kind_of_grpc(int grpc_code, std::string_view text) {
         case 2:
         case 13:
             return says("http1.x") || says("HTTP status code") ? ErrorKind::protocol : ErrorKind::unreachable;
-        default:
-            return ErrorKind::rejected;
+        default:  // not Milvus's judgement of what was sent: that comes inside an answer
+            return ErrorKind::protocol;
     }
 }
 

@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <iterator>
 #include <string_view>
+#include <utility>
 
 #include "core/text.h"
 #include "neo4j/cypher.h"
@@ -77,9 +80,29 @@ void add_float(std::string& out, double number) {
     } else if (std::isinf(number)) {
         out += number < 0 ? "-Infinity" : "Infinity";
     } else {
-        const auto begin = out.size();
-        add(out, "{}", number);
-        if (out.find_first_of(".e", begin) == std::string::npos) out += ".0";
+        const double size = std::abs(number);
+        const bool plain = size == 0 || (size >= 1e-3 && size < 1e7);
+        std::array<char, 32> digits{};
+        const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number,
+                                       plain ? std::chars_format::fixed : std::chars_format::scientific);
+        const std::string_view shortest(digits.data(), static_cast<std::size_t>(end.ptr - digits.data()));
+        const auto mantissa = shortest.substr(0, shortest.find('e'));
+        out += mantissa;
+        if (mantissa.find('.') == std::string_view::npos) out += ".0";
+        if (plain) return;
+        int exponent = 0;
+        const auto* const power = shortest.data() + mantissa.size() + 1;
+        std::from_chars(*power == '+' ? power + 1 : power, end.ptr, exponent);
+        add(out, "E{}", exponent);
+    }
+}
+
+/// Of a point: a whole number without a fraction.
+void add_coordinate(std::string& out, double number) {
+    if (std::abs(number) < 1e15 && number == std::trunc(number)) {
+        add(out, "{}", static_cast<std::int64_t>(number));
+    } else {
+        add_float(out, number);
     }
 }
 
@@ -231,10 +254,19 @@ struct Printer {
     }
     void operator()(const bolt::Duration& duration) { add_duration(out, duration); }
     void operator()(const bolt::Point2D& point) {
-        add(out, "SRID={};POINT({} {})", point.srid, point.x, point.y);
+        add_point(point.srid, {point.x, point.y});
     }
     void operator()(const bolt::Point3D& point) {
-        add(out, "SRID={};POINT({} {} {})", point.srid, point.x, point.y, point.z);
+        add_point(point.srid, {point.x, point.y, point.z});
+    }
+    void add_point(std::int64_t srid, std::initializer_list<double> coordinates) {
+        add(out, "SRID={};POINT", srid);
+        char before = '(';
+        for (const double coordinate : coordinates) {
+            out += std::exchange(before, ' ');
+            add_coordinate(out, coordinate);
+        }
+        out += ')';
     }
     void operator()(const bolt::Vector& vector) {
         std::visit(
@@ -295,12 +327,12 @@ std::string text_expression(const std::string& node, const sync::CarriedProperty
     };
     const auto escaped = [](const std::string& of) {
         return fmt::format(
-            R"('"' + replace(replace(replace(replace({}, '\\', '\\\\'), '"', '\\"'), '\n', '\\n'), '\t', '\\t') + '"')",
+            R"('"' + replace(replace(replace(replace(replace(replace(replace({}, '\\', '\\\\'), '"', '\\"'), '\n', '\\n'), '\t', '\\t'), '\r', '\\r'), '\b', '\\b'), '\f', '\\f') + '"')",
             of);
     };
     const auto element = fmt::format(
-        "CASE WHEN x IS :: BOOLEAN OR x IS :: INTEGER OR x IS :: FLOAT THEN toString(x) WHEN x IS :: POINT "
-        "THEN {} ELSE {} END",
+        "CASE WHEN x IS :: BOOLEAN OR x IS :: INTEGER OR (x IS :: FLOAT AND NOT toString(x) IN ['NaN', "
+        "'Infinity', '-Infinity']) THEN toString(x) WHEN x IS :: POINT THEN {} ELSE {} END",
         "'\"' + " + point("x") + " + '\"'", escaped("toString(x)"));
     return fmt::format(
         "CASE WHEN {0} IS :: STRING THEN {0} WHEN {0} IS :: POINT THEN {1} WHEN {0} IS :: LIST<ANY> THEN "

@@ -8,8 +8,8 @@
 /// Values of Neo4j as text: what a carried property of the type `text` holds, wherever it is read.
 namespace crossover::neo4j {
 
-/// Strings as they are. Numbers and booleans as JSON has them, a float with a point or an exponent ("5.0",
-/// "1e+300"; "NaN", "Infinity"). Temporal values and durations as Neo4j's toString() prints them. Points as
+/// Strings as they are. Numbers and booleans as JSON has them, a float always with a point ("5.0", "1.0E300";
+/// "NaN", "Infinity"): these, temporal values and durations as Neo4j's toString() prints them. Points as
 /// "SRID=4326;POINT(12.5 41.9)", with a third number where there is one. Lists as JSON without blanks, their
 /// temporal values and points as strings. Bytes as base64.
 ///
@@ -23,7 +23,8 @@ std::string to_text(const bolt::Value& value);
 std::string text_column(const std::string& node, const sync::CarriedProperty& property);
 
 /// A Cypher expression for the text of a property, as to_text() has it, to compare with a text. Cypher has
-/// other texts for bytes (a list of numbers) and for floats below 0.001 or from 10,000,000 on.
+/// another text for bytes (a list of numbers), and for control characters in a list's strings other than the
+/// five that JSON has letters for.
 std::string text_expression(const std::string& node, const sync::CarriedProperty& property);
 
 }  // namespace crossover::neo4j

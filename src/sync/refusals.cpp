@@ -1,13 +1,10 @@
 #include "sync/refusals.h"
 
-#include <deque>
+#include <vector>
 
 namespace crossover::sync {
 
 namespace {
-
-/// So many rows refused one by one, and none taken, are no accident.
-constexpr std::size_t kNoAccident = 32;
 
 /// Rows [first, last) of a batch, which were refused together.
 struct Part {
@@ -28,40 +25,40 @@ ItemBatch cut(const ItemBatch& batch, const Part& part) {
     return rows;
 }
 
-Accepted halve(VectorStore& target, const ItemBatch& batch, Deadline deadline, const Error& first_refusal) {
+/// Of a batch that was refused as a whole.
+Accepted halve(VectorStore& target, const ItemBatch& batch, Deadline deadline, const Error& refusal) {
     Accepted accepted;
     const Deadline enough = Deadline::after(deadline.remaining() / 2);
     bool any_taken = false;
-    const auto attempt = [&](const Part& part) {
+    /// Depth first: however little time there is, rows come to be alone, and the next attempt has fewer.
+    std::vector<Part> parts;
+    const auto split = [&](const Part& part, const Error& error) {
+        if (part.last - part.first == 1) {
+            accepted.refused.push_back({part.first, error.what()});
+            return;
+        }
+        const std::size_t middle = part.first + (part.last - part.first) / 2;
+        parts.push_back({middle, part.last});
+        parts.push_back({part.first, middle});
+    };
+    split({0, batch.rows()}, refusal);
+    while (!parts.empty()) {
+        const Part part = parts.back();
+        parts.pop_back();
+        if (enough.passed()) {
+            for (std::size_t row = part.first; row < part.last; ++row) accepted.untried.push_back(row);
+            continue;
+        }
         ItemBatch rows = cut(batch, part);
         try {
             target.upsert(rows, deadline);
             any_taken = true;
-            return true;
         } catch (const Error& error) {
             if (!is_refusal(error)) throw;
-            if (part.last - part.first == 1) accepted.refused.push_back({part.first, error.what()});
-            return part.last - part.first == 1;
-        }
-    };
-    if (batch.rows() == 1) {
-        accepted.refused.push_back({0, first_refusal.what()});
-        return accepted;
-    }
-    // The larger parts first, so that what can be taken is found soon.
-    std::deque<Part> refused{{0, batch.rows()}};
-    for (; !refused.empty(); refused.pop_front()) {
-        const auto [first, last] = refused.front();
-        const std::size_t middle = first + (last - first) / 2;
-        for (const Part& half : {Part{first, middle}, Part{middle, last}}) {
-            if (enough.passed()) {
-                for (std::size_t row = half.first; row < half.last; ++row) accepted.untried.push_back(row);
-            } else if (!attempt(half)) {
-                refused.push_back(half);
-            }
+            split(part, error);
         }
     }
-    if (!any_taken && accepted.refused.size() >= kNoAccident) throw first_refusal;
+    if (!any_taken) target.require_same_shape(deadline);
     return accepted;
 }
 

@@ -31,8 +31,8 @@ bool is_refusal(const Error& error);
 /// that it refuses is alone, for half of the time there is, so that the rest is left for what comes of it.
 /// Afterwards the vectors of `batch` are gone, as there.
 ///
-/// Throws what upsert() throws, and the refusal itself where rows are many and Milvus takes none of them:
-/// then it is the request that is wrong, and none would ever pass.
+/// Throws what upsert() throws. Where no row at all is taken, the collection may have changed: then
+/// require_same_shape() throws, and no row is called refused.
 Accepted upsert_what_is_taken(VectorStore& target, ItemBatch& batch, Deadline deadline);
 
 }  // namespace crossover::sync

@@ -105,6 +105,13 @@ SyncOutcome sync(SourceStore& source, VectorStore& target, Settlement& settlemen
         std::vector<ItemId> changed = written.untried;
         if (!changed.empty()) leave_out(changed, moving, before.presences);
         const auto gone = without(moving, written.rows);
+        if (limits.on_erasing_invalid) {
+            std::vector<ItemId> invalid;
+            for (const auto& item : rejected) {
+                if (auto id = id_of(item)) invalid.push_back(*std::move(id));
+            }
+            if (!invalid.empty()) limits.on_erasing_invalid(invalid);
+        }
         if (!gone.empty()) target.erase(gone, limits.write_deadline);
 
         std::unordered_set<ItemId> settled(moving.begin(), moving.end());

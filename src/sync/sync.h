@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -26,6 +27,8 @@ struct SyncLimits {
     std::chrono::milliseconds source_deadline{30'000};
     /// The absolute end of every Milvus write: a writer under a lease may not write beyond it.
     Deadline write_deadline;
+    /// Hears of ids that Neo4j has and that can be no row before their rows are erased; may throw.
+    std::function<void(std::span<const ItemId>)> on_erasing_invalid = {};
 };
 
 struct SyncOutcome {

@@ -21,6 +21,9 @@ class VectorStore {
     virtual void upsert(ItemBatch& batch, Deadline deadline) = 0;
     /// Removes rows; ids that are not there are no error.
     virtual void erase(std::span<const ItemId> ids, Deadline deadline) = 0;
+    /// Throws where the collection is no longer what it was taken for, with other fields than these batches
+    /// have: `conflict`, or `not_found`.
+    virtual void require_same_shape(Deadline deadline) = 0;
 };
 
 }  // namespace crossover::sync

@@ -212,13 +212,15 @@ class Milvus:
                 return False
         wait_for(loaded, 120)
 
-    def create(self, dimension, description="", id_bytes=8000, title_bytes=65535):
+    def create(self, dimension, description="", id_bytes=8000, title_bytes=65535, title_type=pymilvus.DataType.VARCHAR, fields=()):
         """A collection that Crossover of today did not make."""
         schema = self.client.create_schema(auto_id=False, description=description)
         schema.add_field("id", pymilvus.DataType.VARCHAR, is_primary=True, max_length=id_bytes)
         schema.add_field("embedding", pymilvus.DataType.FLOAT_VECTOR, dim=dimension)
         schema.add_field("embedding_version", pymilvus.DataType.INT64)
-        schema.add_field("title", pymilvus.DataType.VARCHAR, max_length=title_bytes)
+        schema.add_field("title", title_type, **({"max_length": title_bytes} if title_type == pymilvus.DataType.VARCHAR else {}))
+        for name, kind in dict(fields).items():
+            schema.add_field(name, kind)
         index = self.client.prepare_index_params()
         index.add_index("embedding", index_type="HNSW", metric_type="COSINE", M=16, efConstruction=256)
         self.client.create_collection(self.collection + "_v1", schema=schema, index_params=index)

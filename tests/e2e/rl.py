@@ -16,6 +16,7 @@ def learn(value, visits, reward):
 
 class Rl:
     def __init__(self, env):
+        self.env = env
         self.redis_url, self.postgres_url = env["REDIS_URL"], env["DATABASE_URL"]
         self.redis = redis.Redis.from_url(self.redis_url)
 

@@ -148,6 +148,7 @@ def test_quarantines_with_reasons_once(agentdb):
     compared = agentdb.json("--verify")
     assert compared["equal"] and compared["kinds"]["q_values"] == {
         "redis_keys": 2, "rows": 1, "equal": 1, "quarantined": 1, "missing": 0, "different": 0, "orphaned": 0, "left_out": False}
+    assert len(compared["quarantine_examples"]) == 5
     r.rename("rl:qvalue:first", "away")
     assert [(one["key"], one["what"]) for one in agentdb.json("--verify", code=4)["differences"]] == [
         ("rl:qvalue:first", "in PostgreSQL only")]
@@ -156,6 +157,37 @@ def test_quarantines_with_reasons_once(agentdb):
     r.set("rl:experience:good", "bad"), r.set("rl:experience:json", json.dumps(experience()))
     assert agentdb.json(code=4)["kinds"]["experiences"]["rows"] == 1
     assert agentdb.sql("SELECT redis_key FROM rl_experiences") == [(b"rl:experience:json",)]
+
+
+def test_what_postgresql_itself_refuses_is_quarantined_and_no_difference(agentdb):
+    """By a check that an administrator has added, for one."""
+    r = agentdb.redis
+    r.mset({f"rl:experience:{n}": json.dumps(experience(reward=n)) for n in range(5)})
+    agentdb.json()
+    agentdb.sql("ALTER TABLE rl_experiences ADD CONSTRAINT small CHECK (reward < 100)")
+    r.mset({"rl:experience:2": json.dumps(experience(reward=200)), "rl:experience:new": json.dumps(experience(reward=300))})
+    reason = 'PostgreSQL refuses it: new row for relation "rl_experiences" violates check constraint "small"'
+    # Before the copy its former row is there, and differs.
+    compared = agentdb.json("--verify", code=4)
+    assert [(one["key"], one["what"]) for one in compared["differences"]] == [
+        ("rl:experience:2", f"PostgreSQL has a row, but the value cannot be one: {reason}.")]
+    assert compared["quarantine_examples"] == [f"rl:experience:new: {reason}."]
+    for _ in range(2):
+        result = agentdb.json(code=4)
+        assert result["consistent"]
+        assert result["kinds"]["experiences"] == {"redis_keys": 6, "rows": 4, "quarantined": 2, "left_out": False}
+        assert {line["key"]: line["reason"] for line in agentdb.bad_keys()} == {
+            "rl:experience:2": reason + ".", "rl:experience:new": reason + "."}
+    compared = agentdb.json("--verify")
+    assert compared["equal"] and compared["differences"] == [] and compared["kinds"]["experiences"] == {
+        "redis_keys": 6, "rows": 4, "equal": 4, "quarantined": 2, "missing": 0, "different": 0, "orphaned": 0, "left_out": False}
+    assert sorted(compared["quarantine_examples"]) == sorted(result["quarantine_examples"]) == [
+        f"rl:experience:2: {reason}.", f"rl:experience:new: {reason}."]
+    shown = agentdb.run("--verify").stdout
+    assert shown.startswith("EQUAL\n") and f"    rl:experience:new: {reason}." in shown.splitlines(), shown
+    # What is only missing is a difference all the same.
+    agentdb.sql("DELETE FROM rl_experiences WHERE redis_key = 'rl:experience:3'")
+    assert [(one["key"], one["what"]) for one in agentdb.json("--verify", code=4)["differences"]] == [("rl:experience:3", "in Redis only")]
 
 
 def test_what_changed_is_copied_and_what_is_gone_deleted(agentdb):
@@ -229,6 +261,49 @@ def test_what_was_not_asked_for_is_not_deleted(agentdb):
     result, err = refused(agentdb.run("--output", "json"))
     assert (result["to_delete"], result["deleted"], result["kinds"]["experiences"]["quarantined"]) == (500, 0, 500)
     assert agentdb.counts() == 2_230
+
+
+def waiting_for_a_lock(agentdb, query):
+    return agentdb.sql("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE %s", query)
+
+
+def test_what_goes_while_rows_are_deleted_counts_for_all_kinds_together(agentdb):
+    r = agentdb.redis
+    for n in range(90):
+        r.mset({f"rl:experience:{n}": json.dumps(experience()), f"rl:qvalue:{n}": json.dumps(q_value(state_hash=str(n))),
+                f"rl:policy:{n}": b"x", f"rl:agent:{n}": "{}"})
+    agentdb.json()
+    r.delete("rl:experience:0")
+    with psycopg.connect(agentdb.env["DATABASE_URL"]) as holder:
+        holder.execute("SELECT FROM rl_experiences WHERE redis_key = 'rl:experience:0' FOR UPDATE")
+        run = agentdb.start()
+        wait_for(lambda: waiting_for_a_lock(agentdb, "DELETE FROM rl_experiences t USING%"))
+        r.flushall()  # one row was counted as gone, and is about to be deleted
+    out, err = run.communicate(timeout=60)
+    assert run.returncode == 5 and "Redis lost many keys of the learning state while rows without one were deleted" in err, out + err
+    # The one, and the ninety of the next kind, which a run may delete without being asked.
+    assert [agentdb.counts(table) for table in ("rl_experiences", "q_values", "policies", "agent_metadata")] == [89, 0, 90, 90]
+
+
+def test_a_row_of_a_spoilt_value_counts_once_though_its_batch_was_tried_twice(agentdb):
+    r = agentdb.redis
+    r.mset({f"rl:experience:{n}": json.dumps(experience(reward=n)) for n in range(400)})
+    agentdb.json()
+    r.mset({f"rl:experience:{n}": "spoilt" for n in range(200, 400)} | {"rl:experience:0": json.dumps(experience(reward=-1))})
+    # A sequence is not rolled back: the first attempt fails, with what passes by itself.
+    agentdb.sql("CREATE SEQUENCE attempts")
+    agentdb.sql("CREATE FUNCTION fail_once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF nextval('attempts') = 1 THEN"
+                " RAISE EXCEPTION 'another transaction was quicker' USING ERRCODE = '40001'; END IF; RETURN NEW; END $$")
+    try:
+        agentdb.sql("CREATE TRIGGER fail_once BEFORE INSERT OR UPDATE ON rl_experiences FOR EACH ROW EXECUTE FUNCTION fail_once()")
+        result, err = refused(agentdb.run("--output", "json"))
+    finally:
+        agentdb.sql("DROP FUNCTION fail_once CASCADE")
+        agentdb.sql("DROP SEQUENCE attempts")
+    assert (result["errors_ridden_out"], result["written"], result["deleted"], result["to_delete"]) == (1, 1, 0, 200)
+    assert "200 of 400 rows" in err
+    result = agentdb.json("--allow-deletes", code=4)
+    assert (result["deleted"], result["kinds"]["experiences"]) == (200, {"redis_keys": 400, "rows": 200, "quarantined": 200, "left_out": False})
 
 
 def test_keys_under_a_prefix(agentdb):
@@ -424,6 +499,55 @@ def test_fields_of_other_names(agentdb, tmp_path):
     agentdb.clear()
     r.set("rl:qvalue:1", json.dumps({"agent_id": "a", "state_hash": "1", "action": "x", "q_value": 1}))
     assert agentdb.json("--q-value-field", "value", code=4)["kinds"]["q_values"]["quarantined"] == 1
+
+
+FIELDS = {"agent_id": "who", "state": "seen", "action": "did", "reward": "got", "next_state": "then", "done": "over", "timestamp": "at",
+          "state_hash": "seen_hash", "value": "worth"}
+FLAGS = [part for name, ours in FIELDS.items() for part in (f"--{'q-value' if name == 'value' else name.replace('_', '-')}-field", ours)]
+
+
+def renamed(record):
+    return {FIELDS.get(name, name): part for name, part in record.items()}
+
+
+def test_every_field_of_another_name_there_and_back(agentdb):
+    r = agentdb.redis
+    first = experience(state={"deep": ["er"]}, action=3, next_state={"x": None}, done=True, more="kept")
+    r.set("rl:experience:text", json.dumps(renamed(first)))
+    r.set("rl:experience:usual", json.dumps(first))
+    r.set("rl:experience:both", json.dumps({**first, "seen": 1}))
+    in_hash = {"agent_id": "h", "state": '{"k": 1}', "action": "left", "reward": "1.50", "next_state": '"true"', "done": "True",
+               "timestamp": "1700000000"}
+    r.hset("rl:experience:hash", mapping=renamed(in_hash))
+    r.set("rl:qvalue:text", json.dumps(renamed(q_value(action=7))))
+    r.hset("rl:qvalue:hash", mapping=renamed({"agent_id": "h", "state_hash": "s", "action": "x", "value": "0.5"}))
+    result = agentdb.json(*FLAGS, code=4)
+    assert [line["reason"] for line in agentdb.bad_keys()] == ["both seen and state are there"]
+    assert [result["kinds"][kind]["rows"] for kind in ("experiences", "q_values")] == [3, 2]
+    rows = {bytes(row[0]).decode(): row[1:] for row in agentdb.sql(
+        "SELECT redis_key, agent_id, state, action, reward, next_state, done, extract(epoch FROM occurred_at)::float8, extra FROM rl_experiences")}
+    want = ("a", {"deep": ["er"]}, 3, 0.5, {"x": None}, True, 1700000000.25, {"more": "kept"})
+    assert rows == {"rl:experience:text": want, "rl:experience:usual": want,
+                    "rl:experience:hash": ("h", {"k": 1}, "left", 1.5, "true", True, 1700000000.0, None)}
+    assert agentdb.sql("SELECT agent_id, state_hash, action, value FROM q_values ORDER BY 1") == [("a", "s", "7", 0.1), ("h", "s", "x", 0.5)]
+    r.delete("rl:experience:both")
+    agentdb.json(*FLAGS)
+    assert agentdb.json("--verify", *FLAGS)["equal"]
+
+    # Back: what is lost or older comes under the user's names; what says the same keeps its form.
+    agentdb.sql("UPDATE agentdb_state SET primary_store = 'postgres'")
+    agentdb.sql("UPDATE rl_experiences SET reward = 9, version = 1, content_hash = NULL WHERE redis_key <> 'rl:experience:text'")
+    agentdb.sql("UPDATE q_values SET value = 9, version = 1, content_hash = NULL")
+    r.delete("rl:experience:text", "rl:qvalue:text")
+    back = agentdb.json("--reverse", *FLAGS)
+    assert back["complete"] and [back["kinds"][kind]["written"] for kind in ("experiences", "q_values")] == [3, 2]
+    assert json.loads(r.get("rl:experience:text")) == renamed(first)
+    assert json.loads(r.get("rl:experience:usual")) == {**renamed({**first, "reward": 9}), "version": 1}
+    assert r.hgetall("rl:experience:hash") == {name.encode(): text.encode() for name, text in {
+        **renamed({**in_hash, "reward": "9"}), "version": "1"}.items()}
+    assert json.loads(r.get("rl:qvalue:text")) == {**renamed(q_value(action=7, value=9)), "version": 1}
+    assert r.hgetall("rl:qvalue:hash") == {b"who": b"h", b"seen_hash": b"s", b"did": b"x", b"worth": b"9", b"version": b"1"}
+    assert agentdb.json("--verify", *FLAGS)["equal"]
 
 
 def test_verify_does_not_count_what_is_on_its_way(agentdb):

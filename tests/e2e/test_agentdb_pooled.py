@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import urllib.parse
 
 import psycopg
@@ -158,17 +159,35 @@ def test_there_and_back_through_a_pooler(start, media, rl, migrate, env, tmp_pat
         pooler.end()
 
 
-def user_of(agentdb, name, *settings):
+def user_of(stores, name, *settings):
     """A user with its own settings; the URL for it."""
     for sql in (f"DROP OWNED BY {name}", f"DROP ROLE {name}"):
-        if agentdb.sql("SELECT 1 FROM pg_roles WHERE rolname = %s", name):
-            agentdb.sql(sql)
-    agentdb.sql(f"CREATE ROLE {name} LOGIN PASSWORD 'word'")
-    agentdb.sql(f"GRANT CREATE, USAGE ON SCHEMA public TO {name}")
+        if stores.sql("SELECT 1 FROM pg_roles WHERE rolname = %s", name):
+            stores.sql(sql)
+    stores.sql(f"CREATE ROLE {name} LOGIN PASSWORD 'word'")
+    stores.sql(f"GRANT CREATE, USAGE ON SCHEMA public TO {name}")
     for setting in settings:
-        agentdb.sql(f"ALTER ROLE {name} SET {setting}")
-    parts = urllib.parse.urlsplit(agentdb.env["DATABASE_URL"])
+        stores.sql(f"ALTER ROLE {name} SET {setting}")
+    parts = urllib.parse.urlsplit(stores.env["DATABASE_URL"])
     return f"postgresql://{name}:word@{parts.hostname}:{parts.port}{parts.path}"
+
+
+TIME_OUTS = ("statement_timeout = '20ms'", "lock_timeout = '1ms'", "idle_in_transaction_session_timeout = '20ms'")
+
+
+@pytest.fixture(params=["direct", "pooled"])
+def by_way_of(request, tmp_path):
+    """The URL by which a test goes to PostgreSQL: as it is, or with PgBouncer between."""
+    poolers = []
+
+    def way(url):
+        if request.param == "direct":
+            return url
+        poolers.append(PgBouncer(url, tmp_path / "pgbouncer"))
+        return poolers[0].url
+    yield way
+    for pooler in poolers:
+        pooler.end()
 
 
 def test_a_password_that_goes_unencrypted_is_warned_of_once(agentdb):
@@ -182,13 +201,99 @@ def test_a_password_that_goes_unencrypted_is_warned_of_once(agentdb):
     assert "event=open_secret" not in agentdb.run().stderr
 
 
-def test_a_user_with_time_outs(agentdb):
-    url = user_of(agentdb, "careful", "statement_timeout = '40ms'", "lock_timeout = '1ms'", "idle_in_transaction_session_timeout = '20ms'")
+def test_a_user_with_time_outs(agentdb, by_way_of):
+    url = by_way_of(user_of(agentdb, "careful", *TIME_OUTS))
     agentdb.redis.mset({f"rl:experience:{n}": json.dumps(experience(reward=n)) for n in range(40_000)})
     result = agentdb.json("--batch-size", "20000", DATABASE_URL=url)
     assert (result["kinds"]["experiences"]["rows"], result["errors_ridden_out"]) == (40_000, 0)
     agentdb.redis.delete("rl:experience:1")
     assert agentdb.json(DATABASE_URL=url)["deleted"] == 1
+
+
+def in_the_way(rl, lock, query, act):
+    """What `act` gives, which meets a lock that is held for longer than the user may wait, or a statement may take."""
+    given = []
+    with psycopg.connect(rl.postgres_url) as holder:
+        holder.execute(lock)
+        thread = threading.Thread(target=lambda: given.append(act()))
+        thread.start()
+        try:
+            wait_for(lambda: not thread.is_alive() or rl.sql(
+                "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE %s AND query_start < now() - interval '100 ms'",
+                query))
+        finally:
+            holder.rollback()
+            thread.join()
+    return given[0]
+
+
+MORE = 100_000  # experiences that a handover carries
+
+
+def test_an_engine_of_a_user_with_time_outs_goes_there_and_back(start, media, rl, migrate, env, tmp_path, by_way_of):  # noqa: F811
+    media.create([{"id": "one", "title": "One", "embedding": vector(1)}])
+    url = by_way_of(user_of(rl, "careful", *TIME_OUTS))
+    config = tmp_path / "engine.yaml"
+
+    def turn(mode):
+        Replicas.write(config, mode)
+        served.signal(signal.SIGHUP)
+
+    def migrate_agentdb(*arguments):
+        done = subprocess.run([migrate, "migrate-agentdb", *arguments], env={**env, "DATABASE_URL": url}, cwd=tmp_path, capture_output=True,
+                              text=True, timeout=100, check=False)
+        assert done.returncode == 0 and "ridden out" not in done.stdout + done.stderr, done.stdout + done.stderr
+
+    def primary_is(store):
+        return served.status()["agentdb_primary"] == store
+
+    def feedback(name, reward=0.5):
+        answer = served.request("POST", "/v1/feedback", {"user_id": "u", "state": "viewings=1-4", "action": "graph", "reward": reward,
+                                                         "feedback_id": name})
+        assert answer.status == 200, answer
+        return answer.json["store"], answer.json["visits"]
+
+    Replicas.write(config, "dual")
+    served = start("neo4j_only", "--config", config, DATABASE_URL=url)
+    assert feedback("1") == ("redis", 1)
+    wait_for(lambda: rl.owed() == 0)
+    migrate_agentdb()
+
+    def there():
+        turn("postgres")
+        wait_for(lambda: primary_is("postgres"))
+    # The step waits for writes that are under way.
+    in_the_way(rl, "SELECT FROM agentdb_state FOR SHARE", "%UPDATE agentdb_state SET primary_store = 'postgres'%", there)
+    # So does feedback for a step.
+    assert in_the_way(rl, "SELECT FROM agentdb_state FOR UPDATE", "%INSERT INTO rl_experiences%", lambda: feedback("2")) == ("postgres", 2)
+    assert feedback("2") == ("postgres", 2)
+    # As many as are carried by a handover, but not in a moment.
+    migrate_agentdb("--reverse")
+    rl.sql("INSERT INTO rl_experiences (redis_key, agent_id, state, action, reward, done, occurred_at, version)"
+           " SELECT convert_to('rl:experience:later:' || n, 'UTF8'), 'u', '1', '1', 0, false, now(), reverse_through + 20000000 + n"
+           f" FROM agentdb_state, generate_series(1, {MORE}) AS n")
+    turn("dual")
+    wait_for(lambda: primary_is("redis"))
+    assert rl.redis.exists("rl:experience:later:1", f"rl:experience:later:{MORE}") == 2
+    assert feedback("3") == ("redis", 3)
+    wait_for(lambda: rl.owed() == 0)
+    assert rl.postgres_values() == rl.redis_values() == {("u", "viewings=1-4", "graph"): (0.5, 3)}
+    assert "canceling statement" not in served.log(), served.log()
+
+
+def test_what_is_wrong_with_postgresql_is_told_by_a_turn_that_waits(start, media, rl):  # noqa: F811
+    media.create([{"id": "one", "title": "One", "embedding": vector(1)}])
+
+    def refused_for(url):
+        served = start("neo4j_only", AGENTDB_MODE="postgres", DATABASE_URL=url)
+        wait_for(lambda: served.status()["agentdb_refused"])
+        return served.status()["agentdb_refused"]
+    nowhere = refused_for(user_of(rl, "nowhere", "search_path = ''"))
+    assert "Give its user a search_path with a schema that exists" in nowhere, nowhere
+    reader = refused_for(user_of(rl, "reader", "default_transaction_read_only = on"))
+    assert "can only be read: it is a standby" in reader, reader
+    away = refused_for("postgresql://nobody:word@127.0.0.1:1/agentdb")
+    assert away == "PostgreSQL does not answer.", away
 
 
 def test_a_user_without_a_schema_and_one_who_may_only_read(agentdb, migrate):
@@ -203,6 +308,22 @@ def test_a_user_without_a_schema_and_one_who_may_only_read(agentdb, migrate):
     done = subprocess.run([migrate, "preflight", "--check-connectivity"], env={**os.environ, **agentdb.env, "NEO4J_URI": "", "MILVUS_URI": "", "DATABASE_URL": url},
                           capture_output=True, text=True, timeout=60, check=False)
     assert "can only be read: it is a standby" in done.stdout + done.stderr, done.stdout
+
+
+def test_a_user_who_may_only_read_compares(agentdb):
+    agentdb.redis.mset({f"rl:experience:{n}": json.dumps(experience(reward=n)) for n in range(3)})
+    agentdb.json()
+    agentdb.redis.set("rl:experience:new", json.dumps(experience()))
+    database = urllib.parse.urlsplit(agentdb.env["DATABASE_URL"]).path[1:]
+    agentdb.sql(f"REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC")
+    try:
+        for setting in ("default_transaction_read_only = on", "work_mem = '4MB'"):
+            url = user_of(agentdb, "reader", setting)
+            agentdb.sql("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
+            compared = agentdb.json("--verify", code=4, DATABASE_URL=url)
+            assert [(one["key"], one["what"]) for one in compared["differences"]] == [("rl:experience:new", "in Redis only")]
+    finally:
+        agentdb.sql(f"GRANT TEMPORARY ON DATABASE {database} TO PUBLIC")
 
 
 def test_a_standby_is_refused_at_once(agentdb):

@@ -1,6 +1,7 @@
 """POST /v1/feedback and what is learnt from it, on real servers, judged by redis-py and psycopg."""
 
 import json
+import subprocess
 import threading
 import urllib.parse
 
@@ -246,6 +247,107 @@ def test_the_users_policy_comes_from_the_primary(engine, people, rl, mode):  # n
         rl.redis.set(f"rl:policy:{user}", policy)
     answer = ask(served, user, strategy="graph")
     assert answer["policy"] == "user" and answer["results"][0]["id"] == "war-3"
+
+
+NAMES = {"agent_id": "who", "state": "seen", "action": "did", "reward": "got", "next_state": "then", "done": "over", "timestamp": "at",
+         "state_hash": "seen_hash", "value": "q_value"}
+NAMED = ["--key-prefix", "app:", *(part for name, ours in NAMES.items() for part in (
+    f"--{'q-value' if name == 'value' else name.replace('_', '-')}-field", ours))]
+
+
+def named(record):
+    return {NAMES.get(name, name): part for name, part in record.items()}
+
+
+@pytest.fixture
+def prefixed(rl):
+    """What Redis holds under the keys of a prefix."""
+    def forget():
+        for key in rl.redis.scan_iter("app:*"):
+            rl.redis.delete(key)
+
+    def held(key):
+        return json.loads(rl.redis.get("app:" + key))
+    forget()
+    yield held
+    forget()
+
+
+@pytest.mark.parametrize("mode", ["redis", "dual"])
+def test_both_names_of_a_field_are_read_and_the_configured_one_is_written(start, people, rl, prefixed, migrate, env, tmp_path, mode):  # noqa: F811
+    usual = people("usual", war_1=5, war_2=5, odd_2=4, love_1=1, love_2=1)
+    ours = people("ours", war_1=5, war_2=5, odd_2=4, love_1=1, love_2=1)
+    hashed = people("hashed", war_1=5, war_2=5, odd_2=4, love_1=1, love_2=1)
+
+    def qvalue(user, action, value, visits):
+        return {"agent_id": user, "state_hash": STATE, "action": action, "value": value, "visits": visits}
+
+    for user in (usual, ours):
+        for action, value in (("vector", 0.5), ("graph", -0.5)):
+            one = qvalue(user, action, value, 1000)
+            rl.redis.set(f"app:rl:qvalue:{user}:{STATE}:{action}", json.dumps({**(one if user == usual else named(one)), "note": "kept"}))
+    rl.redis.hset(f"app:rl:qvalue:{hashed}:{STATE}:vector", mapping={**qvalue(hashed, "vector", 0.5, 1000), "note": "kept"})
+    rl.redis.hset(f"app:rl:qvalue:{hashed}:{STATE}:graph", mapping=named(qvalue(hashed, "graph", -0.5, 1000)))
+    served = start("neo4j_only", *NAMED, AGENTDB_MODE=mode)
+    for user in (usual, ours, hashed):
+        answer = ask(served, user)  # of whom nothing were known, it would be the usual one: hybrid, and no exploration
+        assert (answer["decision"] == f"{STATE}/vector") != answer["explored"], answer
+
+    value, visits = learn(0.5, 1000, 1)
+    for user in (usual, ours, hashed):
+        assert recorded(feedback(served, user=user, reward=1, action="vector", feedback_id="1", media_id=7, next_state="viewings=20-")) == {
+            "value": value, "visits": visits, "recorded": True, "store": "redis"}
+    recorded(feedback(served, user=hashed, reward=1, action="graph"))
+    recorded(feedback(served, user="new", reward=0.5, action="hybrid"))
+    for user in (usual, ours):
+        assert {**prefixed(f"rl:qvalue:{user}:{STATE}:vector"), "version": 1} == {
+            **named(qvalue(user, "vector", value, visits)), "note": "kept", "version": 1}
+        one = prefixed(f"rl:experience:feedback:{user}:1")
+        assert one.pop("version") > 0 and one.pop("at") > 1.7e9
+        assert one == {"who": user, "seen": STATE, "did": "vector", "got": 1, "then": "viewings=20-", "over": False, "media_id": 7}
+    assert {**prefixed(f"rl:qvalue:new:{STATE}:hybrid"), "version": 1} == {**named(qvalue("new", "hybrid", 0.5, 1)), "version": 1}
+    held = rl.redis.hgetall(f"app:rl:qvalue:{hashed}:{STATE}:vector")
+    assert (float(held[b"q_value"]), int(held[b"visits"]), held[b"note"]) == (value, visits, b"kept") and b"value" not in held
+    assert float(rl.redis.hget(f"app:rl:qvalue:{hashed}:{STATE}:graph", "q_value")) == learn(-0.5, 1000, 1)[0]
+    assert rl.redis_experiences() == {} and rl.redis_values() == {}, "nothing without the prefix"
+    if mode == "redis":
+        return
+
+    # PostgreSQL has one name for each, and what it learns comes back under the user's.
+    wait_for(lambda: rl.owed() == 0)
+    want = {(user, STATE, "vector"): (value, visits) for user in (usual, ours, hashed)} | {
+        (hashed, STATE, "graph"): learn(-0.5, 1000, 1), ("new", STATE, "hybrid"): (0.5, 1)}
+    assert rl.postgres_values() == want
+    one = rl.postgres_experiences()[f"app:rl:experience:feedback:{usual}:1".encode()]
+    assert one.pop("timestamp") > 1.7e9 and one == {"agent_id": usual, "state": STATE, "action": "vector", "reward": 1, "done": False,
+                                                    "next_state": "viewings=20-", "media_id": 7}
+    served.close()
+
+    def run(*arguments):
+        done = subprocess.run([migrate, "migrate-agentdb", *arguments, *NAMED], env=env, cwd=tmp_path, capture_output=True, text=True,
+                              timeout=100, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    run()
+    served = start("neo4j_only", *NAMED, AGENTDB_MODE="postgres")
+    wait_for(lambda: served.status()["agentdb_primary"] == "postgres")
+    answer = ask(served, usual)
+    assert (answer["decision"] == f"{STATE}/vector") != answer["explored"], answer
+    more = learn(value, visits, -1)
+    assert recorded(feedback(served, user=usual, reward=-1, action="vector", feedback_id="2")) == {
+        "value": more[0], "visits": more[1], "recorded": True, "store": "postgres"}
+    run("--reverse")
+    assert prefixed(f"rl:qvalue:{usual}:{STATE}:vector")["q_value"] == more[0]
+    later = learn(0.5, 1, -1)
+    recorded(feedback(served, user="new", reward=-1, action="hybrid", feedback_id="3"))  # which the turn carries
+    served.close()
+    served = start("neo4j_only", *NAMED, AGENTDB_MODE="dual")
+    wait_for(lambda: served.status()["agentdb_primary"] == "redis")
+    assert {**prefixed(f"rl:qvalue:new:{STATE}:hybrid"), "version": 1} == {**named(qvalue("new", "hybrid", *later)), "version": 1}
+    one = prefixed("rl:experience:feedback:new:3")
+    assert one.pop("version") > 0 and one.pop("at") > 1.7e9
+    assert one == {"who": "new", "seen": STATE, "did": "hybrid", "got": -1, "over": False}
+    assert rl.redis_experiences() == {} and rl.redis_values() == {}
 
 
 def away(url, seconds):

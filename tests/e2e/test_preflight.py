@@ -11,6 +11,7 @@ import uuid
 
 import neo4j
 import pytest
+from rl import rl  # noqa: F401 (fixture)
 
 DIMENSION = 8
 
@@ -235,3 +236,30 @@ def test_no_query_of_the_address_of_neo4j_is_printed(env, media, tool):
             done = tool.run(command, NEO4J_URI=uri)
             assert part in done.stdout + done.stderr, done.stdout + done.stderr
             assert "s3cret" not in done.stdout + done.stderr, (command, done.stdout + done.stderr)
+
+
+def test_a_field_of_the_learning_state_that_is_spelt_otherwise(graph, preflight, rl, env):  # noqa: F811
+    create(graph, [{"id": "a", "embedding": vector(1)}])
+    for n in range(300):
+        rl.redis.set(f"rl:qvalue:{n}", json.dumps({"agent_id": "a", "state_hash": str(n), "action": "x", "q_value": n / 7}))
+        rl.redis.set(f"rl:experience:{n}", json.dumps({"agent_id": "a", "state": n, "action": "x", "reward": 1, "done": False, "when": n}))
+
+    def reasons(*arguments, code=5):
+        result = preflight("--label", graph.label, "--output", "json", *arguments)
+        assert result.returncode == code, result.stdout
+        return json.loads(result.stdout)["reasons"]
+
+    said, = reasons()
+    assert said.startswith("redis://") and said.endswith(": Of 200 Q values looked at, 200 lack 'value'; 'q_value' looks like it: "
+                                                         "--q-value-field q_value takes it for that, --q-value-field value does not."), said
+    # Named, it is what is meant; and keys under another prefix are not looked at.
+    assert reasons("--q-value-field", "q_value", code=0) == []
+    assert reasons("--q-value-field", "value", code=0) == []
+    assert reasons("--key-prefix", "app:", code=0) == []
+    rl.redis.set("app:rl:qvalue:1", json.dumps({"agentId": "a", "state_hash": "1", "action": "x", "value": 1}))
+    try:
+        said, = reasons("--key-prefix", "app:")
+    finally:
+        rl.redis.delete("app:rl:qvalue:1")
+    assert ": Of 1 Q values looked at, 1 lack 'agent_id'; 'agentId' looks like it: --agent-id-field agentId takes" in said, said
+    assert "--q-value-field q_value" in preflight("--label", graph.label).stdout

@@ -2,6 +2,7 @@
 
 import json
 
+import pymilvus
 import pytest
 from test_cli import COMMANDS, run  # noqa: F401  (a fixture)
 
@@ -50,6 +51,22 @@ def test_a_dimension_beyond_milvus(tool, media, milvus):
     media.create([{"id": "a", "title": "t", "embedding": [1.0] * 32769}])
     both_refuse(tool, "have 32769 values; Milvus takes vectors of at most 32768")
     assert not milvus.exists()
+
+
+@pytest.mark.parametrize("kind", [pymilvus.DataType.INT32, pymilvus.DataType.FLOAT])
+def test_a_field_that_is_narrower_than_what_is_written(tool, media, milvus, kind):
+    media.create([{"id": "a", "title": 1, "embedding": [1.0, 2.0]}])
+    milvus.create(2, title_type=kind)
+    both_refuse(tool, "its field title is " + {"INT32": "Int32", "FLOAT": "Float"}[kind.name])
+
+
+def test_a_collection_that_lacks_its_alias_counts_too(tool, media, milvus):
+    media.create([{"id": "a", "title": "longer than four", "embedding": [1.0, 2.0]}])
+    milvus.create(2, title_bytes=4)
+    milvus.client.drop_alias(milvus.collection)
+    shown = tool.run("preflight")
+    assert shown.returncode == 5 and "title has 16 bytes, the collection takes 4" in shown.stdout, shown.stdout
+    assert tool.copy(code=4)["quarantined"] == 1
 
 
 def test_a_users_collection(tool, media, milvus):

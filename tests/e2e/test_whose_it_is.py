@@ -5,6 +5,7 @@ import json
 import neo4j
 import pytest
 from conftest import Media, Milvus, Tool, wait_for
+from engine import Engine
 from test_engine import DIMENSION, engine_path, films, outbox, start, vector  # noqa: F401 (fixtures)
 
 NOWHERE = "http://127.0.0.1:1"
@@ -137,7 +138,9 @@ def test_a_collection_of_another_label_is_refused_until_it_is_adopted(start, med
     into(tool, media).checkpoint = tool.folder / "checkpoint.json"  # complete, it says
     done = tool.run("migrate-embeddings")
     assert done.returncode == 5 and others.label in done.stderr
-    assert tool.copy("--adopt-collection", "--allow-deletes")["copied"] == 150
+    # A run that ends just after it has taken the collection over leaves the checkpoint of before void.
+    assert tool.run("migrate-embeddings", "--adopt-collection", "--quarantine-file", str(tool.folder)).returncode != 0
+    assert any("was taken over" in note for note in tool.copy("--allow-deletes")["notes"])
     assert milvus.rows() == media.rows() == before
 
 
@@ -165,6 +168,25 @@ def test_a_collection_without_a_mark_is_marked_unless_it_is_described_as_another
     media("MATCH (s:CrossoverSource {collection: $name}) SET s.id = 'elsewhere'", name=media.collection)
     done = tool.run("migrate-embeddings")
     assert done.returncode == 5 and "in another Neo4j" in done.stderr and source["id"] in done.stderr
+
+
+def test_another_embedding_of_the_same_nodes_is_another_source(engine_path, env, media, milvus, tool, tmp_path):  # noqa: F811
+    """A typing error in a replica's flag would have it find that nothing has an embedding any more."""
+    media.make_ids_unique()
+    media.create([{**item, "other": vector(9)} for item in items(3)])
+    assert tool.copy()["copied"] == 3
+    before = milvus.rows()
+    with pytest.raises(AssertionError):
+        Engine(engine_path, env, tmp_path, "typo", "--label", media.label, "--collection", media.collection, "--properties", "title",
+               "--embedding-property", "other", "--storage-mode", "dual_write")
+    assert f"filled with {media.label}.embedding by {media.label}.id, not with {media.label}.other" in (tmp_path / "typo.log").read_text()
+    other = ("--embedding-property", "other", "--checkpoint-file", str(tmp_path / "other.json"))
+    for command in ("preflight", "migrate-embeddings"):
+        done = tool.run(command, *(other if command != "preflight" else other[:2]))
+        assert done.returncode == 5 and "--adopt-collection" in done.stdout + done.stderr, done.stdout + done.stderr
+    assert milvus.rows() == before
+    assert tool.copy(*other, "--adopt-collection")["copied"] == 3
+    assert {row[1] == pytest.approx(vector(9)) for row in milvus.rows().values()} == {True}
 
 
 def test_many_deletions_are_asked_about_first(media, milvus, tool):

@@ -246,12 +246,13 @@ class MemoryTarget : public sync::VectorStore {
 
     std::map<ItemId, Row> rows;
     std::set<ItemId> refused;  ///< each of them takes its whole batch with it
+    bool other_fields = false;  ///< it was made anew, and refuses every batch
 
     void upsert(sync::ItemBatch& batch, Deadline) override {
         const std::lock_guard lock(script_->mutex);
         script_->call("upsert");
         for (const auto& id : batch.ids) {
-            if (!refused.contains(id)) continue;
+            if (!other_fields && !refused.contains(id)) continue;
             throw Error(System::milvus, ErrorKind::rejected, "refused: " + crossover::to_string(id));
         }
         for (std::size_t i = 0; i < batch.rows(); ++i) {
@@ -268,6 +269,10 @@ class MemoryTarget : public sync::VectorStore {
         const std::lock_guard lock(script_->mutex);
         script_->call("erase");
         for (const auto& id : ids) rows.erase(id);
+    }
+
+    void require_same_shape(Deadline) override {
+        if (other_fields) throw Error(System::milvus, ErrorKind::conflict, "it has other fields");
     }
 
     std::optional<Row> row(const ItemId& id) const {

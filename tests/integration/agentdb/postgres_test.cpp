@@ -67,6 +67,28 @@ TEST_F(PostgresTest, DeadlinesAndKilledSessions) {
     EXPECT_FALSE(other.usable());
 }
 
+TEST_F(PostgresTest, TheUsersTimeOutsAreMeantForOthers) {
+    Connection held(url_, soon()), hurried(url_ + "%20-cstatement_timeout%3D50%20-clock_timeout%3D1", soon());
+    EXPECT_EQ(hurried.exec("SELECT pg_sleep(0.1), 'in time'", soon()).value(0, 1), "in time");
+    EXPECT_EQ(hurried.exec("SELECT pg_sleep($1::float8), 'in time'", {"0.1"}, soon()).value(0, 1), "in time");
+    hurried.prepare("wait", "SELECT pg_sleep($1::float8), 'in time'", soon());
+    EXPECT_EQ(hurried.exec_prepared("wait", {"0.1"}, soon()).value(0, 1), "in time");
+    // A lock that is held for longer than the user may wait.
+    connection_.exec("CREATE TABLE t (x int); INSERT INTO t VALUES (1)", soon());
+    Transaction transaction(held, soon());
+    held.exec("UPDATE t SET x = 2", soon());
+    std::jthread end([&] {
+        while (text("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid IN (SELECT pid FROM "
+                    "pg_stat_activity WHERE query_start < now() - interval '100 ms')") == "0") {
+            std::this_thread::yield();
+        }
+        transaction.commit(soon());
+    });
+    EXPECT_EQ(hurried.exec("UPDATE t SET x = x + 1", soon()).affected(), 1);
+    end.join();
+    EXPECT_EQ(text("SELECT x FROM t"), "3");
+}
+
 TEST_F(PostgresTest, TransactionsRollBackUnlessCommitted) {
     connection_.exec("CREATE TABLE t (x int)", soon());
     {

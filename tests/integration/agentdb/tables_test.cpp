@@ -84,6 +84,27 @@ TEST_F(TablesTest, OneBadRowDoesNotKeepTheOthersBack) {
     EXPECT_EQ(count_rows(*session_, Kind::experience), 3);
 }
 
+TEST_F(TablesTest, WhatWouldBeRefusedIsToldAndNothingIsWritten) {
+    auto bad = experience("bad", 1);
+    bad.state = "[1e999999]";
+    EncodedRows rows;
+    rows.clear(Kind::experience);
+    for (const auto& row : {experience("a", 1), bad, experience("b", 1)}) rows.add(row);
+    const auto refusals = refusals_of(*session_, rows);
+    ASSERT_EQ(refusals.size(), 1U);
+    EXPECT_EQ(refusals[0].row, 1U);
+    EXPECT_EQ(refusals[0].reason, "PostgreSQL refuses it: value overflows numeric format.");
+    // Two rows of one identity speak against neither; what is there does not count.
+    write({q("k0", "y", 3)});
+    rows.clear(Kind::q_value);
+    for (const auto& row : {q("k1", "x", 1), q("k2", "x", 2), q("k0", "y", 4)}) rows.add(row);
+    EXPECT_EQ(refusals_of(*session_, rows).size(), 0U);
+    EXPECT_EQ(count_rows(*session_, Kind::experience), 0);
+    EXPECT_EQ(text("SELECT string_agg(convert_from(redis_key, 'UTF8') || value, ' ') FROM q_values"), "k03");
+    EXPECT_EQ(text("SELECT count(*) FROM pg_class WHERE relpersistence = 't' AND relname = 'q_values'"), "0");
+    EXPECT_FALSE(session_->in_transaction());
+}
+
 TEST_F(TablesTest, AQValueHasTwoIdentities) {
     EXPECT_EQ(write({q("k1", "x", 1), q("k2", "x", 2), q("k3", "y", 3)}), 2);
     EXPECT_EQ(refused_, "k2: another key has the same agent_id, state_hash and action\n");

@@ -21,6 +21,10 @@ TEST(Deletions, OfATenthNobodyIsAsked) {
     constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
     EXPECT_FALSE(needs_permission_to_delete(kMost / 10, kMost));
     EXPECT_TRUE(needs_permission_to_delete(kMost, kMost));
+    for (const std::int64_t found : {std::int64_t(0), std::int64_t(101), std::int64_t(1'009), kMost}) {
+        EXPECT_FALSE(needs_permission_to_delete(most_to_delete(found), found)) << found;
+        EXPECT_TRUE(needs_permission_to_delete(most_to_delete(found) + 1, found)) << found;
+    }
 }
 
 TEST(Deletions, TheRefusalSaysHowManyWhereAndWhatToDo) {

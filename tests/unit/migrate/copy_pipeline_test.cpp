@@ -38,6 +38,7 @@ class FaultyTarget : public sync::VectorStore {
         attempt([&] { inner_.erase(ids, deadline); }, [this, copy = std::vector(ids.begin(), ids.end()),
                                                        deadline] { inner_.erase(copy, deadline); });
     }
+    void require_same_shape(Deadline deadline) override { inner_.require_same_shape(deadline); }
     /// Milvus is awake: what it had received is applied.
     void wake_up() {
         const std::lock_guard lock(script_.mutex);

@@ -121,6 +121,18 @@ TEST(Status, AServerWhosePartsLookForEachOtherIsWaitedFor) {
         "own log says what it is at.");
 }
 
+/// The proxy of several releases answers a flush so that of the first code only the sentence is left.
+TEST(Status, ACodeThatIsOnlyInTheSentencePassesAsTheCodeWould) {
+    const std::string flush = "failed to call flush to data coordinator: ";
+    for (const char* words :
+         {"service not ready[datacoord=1]: Initializing", "service unavailable", "node offline[node=3]",
+          "rpc error: code = Unavailable desc = connection closed", "channel not found[channel=by-dev-rootcoord-dml_0]",
+          "segment not found[segment=7]", "replica not available"}) {
+        EXPECT_EQ(kind_of({65535, 1, flush + words}), ErrorKind::unavailable) << words;
+    }
+    EXPECT_EQ(kind_of({65535, 1, flush + "collection not found[collection=c]"}), ErrorKind::not_found);
+}
+
 TEST(Status, KindsOfGrpc) {
     EXPECT_EQ(kind_of_grpc(14, "Connection refused"), ErrorKind::unreachable);
     EXPECT_EQ(kind_of_grpc(14, "Failed parsing HTTP/2"), ErrorKind::protocol);
@@ -131,7 +143,8 @@ TEST(Status, KindsOfGrpc) {
     EXPECT_EQ(kind_of_grpc(10, "aborted"), ErrorKind::unavailable);
     EXPECT_EQ(kind_of_grpc(16, ""), ErrorKind::authentication);
     EXPECT_EQ(kind_of_grpc(8, "grpc: received message larger than max"), ErrorKind::too_large);
-    EXPECT_EQ(kind_of_grpc(8, "quota"), ErrorKind::overloaded);
+    EXPECT_EQ(kind_of_grpc(8, "too many streams"), ErrorKind::unavailable);
+    EXPECT_EQ(kind_of_grpc(3, "a gateway's"), ErrorKind::protocol);
     EXPECT_EQ(kind_of_grpc(12, "unknown service"), ErrorKind::protocol);
 }
 

@@ -21,7 +21,13 @@ TEST(ValueText, FloatsAreNeverIntegers) {
     EXPECT_EQ(to_text(Value(5.0)), "5.0");
     EXPECT_EQ(to_text(Value(-0.0)), "-0.0");
     EXPECT_EQ(to_text(Value(0.1)), "0.1");
-    EXPECT_EQ(to_text(Value(1e300)), "1e+300");
+    // As Java, and so Neo4j, prints them.
+    EXPECT_EQ(to_text(Value(1e300)), "1.0E300");
+    EXPECT_EQ(to_text(Value(-1.25e-300)), "-1.25E-300");
+    EXPECT_EQ(to_text(Value(0.001)), "0.001");
+    EXPECT_EQ(to_text(Value(0.00099)), "9.9E-4");
+    EXPECT_EQ(to_text(Value(9999999.5)), "9999999.5");
+    EXPECT_EQ(to_text(Value(10000000.5)), "1.00000005E7");
     EXPECT_EQ(to_text(Value(std::numeric_limits<double>::quiet_NaN())), "NaN");
     EXPECT_EQ(to_text(Value(-std::numeric_limits<double>::infinity())), "-Infinity");
 }
@@ -63,6 +69,7 @@ TEST(ValueText, Durations) {
 TEST(ValueText, Points) {
     EXPECT_EQ(to_text(bolt::Point2D{4326, 12.5, 41.9}), "SRID=4326;POINT(12.5 41.9)");
     EXPECT_EQ(to_text(bolt::Point2D{7203, 1, -2.5}), "SRID=7203;POINT(1 -2.5)");
+    EXPECT_EQ(to_text(bolt::Point2D{7203, 0.0005, 20000000}), "SRID=7203;POINT(5.0E-4 20000000)");
     EXPECT_EQ(to_text(bolt::Point3D{4979, 12.5, 41.9, 100}), "SRID=4979;POINT(12.5 41.9 100)");
 }
 

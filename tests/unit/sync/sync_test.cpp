@@ -274,24 +274,60 @@ TEST(Sync, AChangeBesideARefusalGoesRoundAgain) {
     EXPECT_TRUE(world.source.records.empty());
 }
 
-/// Where every one of many rows is refused it is not the rows that are wrong, and none is quarantined.
-TEST(Sync, ARefusalOfEverythingIsAnError) {
-    World world;
+/// A hundred items, each with a row of an earlier version.
+void make_many(World& world) {
     world.ids.clear();
+    world.target.rows.clear();
     for (int i = 0; i < 100; ++i) {
         const ItemId id(std::to_string(100 + i));
         world.ids.push_back(id);
-        world.source.nodes[id] = {1, {1, 1}};
-        world.target.refused.insert(id);
+        world.source.nodes[id] = {2, {1, 1}};
         world.target.rows[id] = {1, {1, 1}};
     }
-    EXPECT_THROW(world.run(), Error);
-    EXPECT_EQ(world.target.rows.size(), 102u);
-    // One that is taken tells that it is the rows.
-    world.target.refused.erase(ItemId("142"));
+}
+
+/// However many they are: good rows need not be among them, where what was refused before is looked at again.
+TEST(Sync, OfABatchInWhichEveryRowIsRefusedEachIsQuarantined) {
+    World world;
+    make_many(world);
+    world.target.refused.insert(world.ids.begin(), world.ids.end());
     const auto outcome = world.run();
-    EXPECT_EQ(outcome.rejected.size(), 99u);
-    EXPECT_EQ(outcome.upserted, 1u);
+    EXPECT_EQ(outcome.rejected.size(), 100u);
+    EXPECT_EQ(outcome.erased, 100u);
+    EXPECT_EQ(world.source.records.size(), 100u);
+}
+
+/// Then it is not the rows that are wrong: one, or many.
+TEST(Sync, ARefusalByACollectionWithOtherFieldsQuarantinesNothing) {
+    for (const std::size_t rows : {1, 2, 100}) {
+        World world;
+        make_many(world);
+        world.ids.resize(rows);
+        world.target.other_fields = true;
+        EXPECT_THROW(world.run(), Error) << rows;
+        EXPECT_EQ(world.target.rows.size(), 100u) << rows;
+        EXPECT_TRUE(world.source.records.empty()) << rows;
+    }
+}
+
+/// However little time there is for it, so that each call comes nearer to the end of it.
+TEST(Sync, RefusedRowsComeToBeAloneSoon) {
+    struct Watched : MemoryTarget {
+        using MemoryTarget::MemoryTarget;
+        std::vector<std::size_t> sizes;
+        void upsert(ItemBatch& batch, Deadline deadline) override {
+            sizes.push_back(batch.rows());
+            MemoryTarget::upsert(batch, deadline);
+        }
+    };
+    World world;
+    make_many(world);
+    Watched target(world.script);
+    target.refused.insert(world.ids.begin(), world.ids.end());
+    sync(world.source, target, world.settlement, world.mapping, world.ids, limits());
+    ASSERT_GE(target.sizes.size(), 8u);
+    target.sizes.resize(8);
+    EXPECT_EQ(target.sizes, (std::vector<std::size_t>{100, 50, 25, 12, 6, 3, 1, 2}));
 }
 
 /// What there is no time to find out is neither written off nor written down.
