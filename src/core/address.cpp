@@ -249,7 +249,8 @@ bool is_loopback(std::string_view host) {
 
 void warn_of_open_secret(std::string_view server, std::string_view host, std::string_view address,
                          std::string_view advice) {
-    if (is_loopback(host)) return;
+    const bool socket = host.empty() || host.front() == '/' || host.front() == '@';
+    if (socket || is_loopback(host)) return;
     static std::mutex mutex;
     static std::set<std::string, std::less<>> warned;
     {

@@ -20,7 +20,7 @@ std::string shown_address(std::string_view text);
 bool is_loopback(std::string_view host);
 
 /// Warns, once for each address, that a password or token goes over the network unencrypted; not where `host`
-/// is loopback. `advice` says how to encrypt.
+/// is loopback or, as libpq names them, a socket of this machine. `advice` says how to encrypt.
 void warn_of_open_secret(std::string_view server, std::string_view host, std::string_view address,
                          std::string_view advice);
 

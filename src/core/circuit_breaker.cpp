@@ -14,13 +14,32 @@ bool CircuitBreaker::admits(Clock::time_point now) {
 
 void CircuitBreaker::succeeded() {
     std::lock_guard lock(mutex_);
-    failures_ = 0;
-    open_ = trying_ = false;
-    pause_ = {};
+    succeeded_locked();
 }
 
 void CircuitBreaker::failed(Clock::time_point now) {
     std::lock_guard lock(mutex_);
+    call_failed_ = true;
+    failed_locked(now);
+}
+
+void CircuitBreaker::probe_succeeded() {
+    std::lock_guard lock(mutex_);
+    if (!call_failed_) succeeded_locked();
+}
+
+void CircuitBreaker::probe_failed(Clock::time_point now) {
+    std::lock_guard lock(mutex_);
+    failed_locked(now);
+}
+
+void CircuitBreaker::succeeded_locked() {
+    failures_ = 0;
+    open_ = trying_ = call_failed_ = false;
+    pause_ = {};
+}
+
+void CircuitBreaker::failed_locked(Clock::time_point now) {
     if (!open_ && ++failures_ < settings_.failures) return;
     // Calls that were under way when it opened do not lengthen the pause.
     if (open_ && !trying_) return;

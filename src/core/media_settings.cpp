@@ -22,6 +22,8 @@ constexpr std::size_t kMostAliasBytes = 250;
 constexpr std::size_t kMostProperties = 61;
 
 constexpr std::string_view kVersion = "embedding_version";
+/// Members of the HTTP API's items and answers that are no carried properties; see docs/api/openapi.yaml.
+constexpr std::array<std::string_view, 4> kOfTheApi = {"id", "embedding", "score", "reason"};
 /// The engine marks a node with it while it writes.
 constexpr std::string_view kTouched = "crossover_touched";
 
@@ -245,6 +247,13 @@ void require_sound_media(const Settings& settings) {
         if (property.name == kVersion || property.name == kTouched) {
             refuse(fmt::format("{}: '{}' is kept on each node by Crossover itself: leave it out.", origin,
                                property.name));
+        }
+        if (std::find(kOfTheApi.begin(), kOfTheApi.end(), property.name) != kOfTheApi.end()) {
+            refuse(
+                fmt::format("{}: '{}' is a name that the HTTP API of recommendation-engine keeps for itself "
+                            "(id, embedding, score, reason), where a property's name in Neo4j stands beside "
+                            "them. Leave it out, or copy it to a property of another name in Neo4j.",
+                            origin, property.name));
         }
         require_field(origin, property);
         const auto [other, unique] = fields.emplace(property.field, property.name);

@@ -22,8 +22,8 @@ std::vector<std::string> split_properties(std::string_view text);
 PropertySetting parse_property(std::string_view text);
 
 /// Throws Error(config, usage), with the rule, where what is to be copied can't be as the settings say,
-/// whatever the servers hold: names that Milvus refuses or keeps for itself, two things of one name, too many
-/// properties. The rules are those of Milvus 2.3 and later.
+/// whatever the servers hold: names that Milvus refuses or keeps for itself, or the HTTP API does, two things
+/// of one name, too many properties. The rules are those of Milvus 2.3 and later.
 void require_sound_media(const Settings& settings);
 
 }  // namespace crossover

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/logging.h"
 #include "core/retry.h"
+#include "engine/standstill.h"
 #include "neo4j/lease.h"
 #include "sync/sweep.h"
 
@@ -15,6 +16,8 @@ using namespace std::chrono_literals;
 namespace {
 /// After each page of ids, so that the scan takes a small share of both servers.
 constexpr std::chrono::milliseconds kPause = 200ms;
+/// A look holds the lease, so that no other replica looks meanwhile.
+constexpr std::chrono::minutes kLongestStandstill{10};
 }  // namespace
 
 AntiEntropy::AntiEntropy(Ports ports, std::string collection, std::function<bool()> wanted,
@@ -32,7 +35,12 @@ void AntiEntropy::run(const std::stop_token& stop) {
             if (ports_.target.ready_for_search(Deadline::after(5s))) look_once(stop);
         } catch (const Error& error) {
             const bool another_looks = error.system() == System::neo4j && error.kind() == ErrorKind::conflict;
-            if (another_looks || error.kind() == ErrorKind::cancelled) continue;
+            if (another_looks) continue;
+            if (error.kind() == ErrorKind::cancelled) {
+                if (!stop.stop_requested())
+                    log_event(LogLevel::info, "anti_entropy", {{"result", "stopped"}, {"why", error.what()}});
+                continue;
+            }
             ports_.metrics.error(error.system(), error.kind());
             log_event(LogLevel::warning, "anti_entropy", {{"result", "failure"}, {"error", error.what()}});
         }
@@ -44,14 +52,32 @@ void AntiEntropy::look_once(const std::stop_token& stop) {
         ports_.driver, ports_.database, lease_name_, 0ms, [](const std::string&) {}, stop);
     ports_.log.take_in_unowned();  // engines of an earlier release may have run beside this one
     const auto rows = ports_.target.collection(Deadline::after(5s));
+    const auto go_on_while_wanted = [&] {
+        if (wanted_()) return;
+        throw Error(System::internal, ErrorKind::cancelled,
+                    "the storage mode no longer captures changes, so that there is nothing to keep equal");
+    };
+    Standstill standstill(kLongestStandstill);
     const auto result = sync::sweep(
         {ports_.source,
          ports_.source,
          *rows,
          [&](std::span<const ItemId> ids) { ports_.log.owe(ids); },
          {},
-         [&](std::int64_t) { sleep_for(kPause, stop); },
-         [](const Error&) {},
+         [&](std::int64_t) {
+             standstill.moved();
+             go_on_while_wanted();
+             sleep_for(kPause, stop);
+         },
+         [&](const Error& error) {
+             go_on_while_wanted();
+             const bool news = standstill.is_news(error);
+             ports_.metrics.error(error.system(), error.kind());
+             if (news) {
+                 log_event(LogLevel::warning, "anti_entropy",
+                           {{"result", "waiting"}, {"error", error.what()}});
+             }
+         },
          [](std::int64_t orphans, std::int64_t found) { return !needs_permission_to_delete(orphans, found); },
          /*all_or_nothing=*/true},
         stop);

@@ -16,7 +16,8 @@ namespace crossover::engine {
 /// A slow look at all ids and versions of both stores, for what no change entry speaks of, such as a change
 /// made around the engine. Writes nothing to Milvus itself: what differs becomes
 /// an entry of the outbox, and is brought and accounted for like any other. One replica at a time, by a
-/// lease.
+/// lease. What fails meanwhile is waited for, in sight of the operator, and given up after ten minutes
+/// without progress.
 class AntiEntropy {
   public:
     /// All must outlive it.
@@ -29,7 +30,7 @@ class AntiEntropy {
         Metrics& metrics;
     };
 
-    /// `wanted` is asked before each look: without capture there is nothing to keep equal.
+    /// `wanted` is asked before and during each look: without capture there is nothing to keep equal.
     AntiEntropy(Ports ports, std::string collection, std::function<bool()> wanted,
                 std::chrono::seconds every);
 

@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/background.h"
 #include "core/error.h"
 #include "core/logging.h"
 #include "core/retry.h"
+#include "core/text.h"
 #include "core/unique_name.h"
 #include "engine/answer_cache.h"
 #include "engine/anti_entropy.h"
@@ -22,6 +25,7 @@
 #include "neo4j/replicas.h"
 #include "neo4j/source_mark.h"
 #include "neo4j/viewing_graph.h"
+#include "sync/direction.h"
 #include "sync/refusals.h"
 
 namespace crossover::engine {
@@ -149,6 +153,11 @@ struct Engine::State {
         return Deadline::after(config.write_timeout).earlier(heartbeat.limit());
     }
 
+    /// Of a search for itself: each store has its own time, one after the other where both are asked.
+    Deadline search_deadline() const {
+        return Deadline::after(config.neo4j_timeout + std::max(config.shadow_timeout, config.milvus_timeout));
+    }
+
     void start() {
         report(config.mode);
         settle(config.mode);
@@ -225,26 +234,34 @@ struct Engine::State {
         }
     }
 
-    Answer search_neo4j(const search::Query& query) {
+    Answer search_neo4j(const search::Query& query, Deadline request) {
         const auto from = Clock::now();
-        Answer answer{"neo4j", neo4j_searcher.nearest(query, Deadline::after(config.neo4j_timeout))};
+        const auto deadline = Deadline::after(config.neo4j_timeout).earlier(request);
+        Answer answer{"neo4j", neo4j_searcher.nearest(query, deadline)};
         metrics.search("neo4j", Clock::now() - from);
         return answer;
     }
 
-    /// Asks Milvus, unless it is known not to answer.
+    /// Asks Milvus, unless it is known not to answer, within `timeout` and what is left to the request.
     template <class Ask>
-    auto ask_milvus(Ask&& ask) {
+    auto ask_milvus(std::chrono::milliseconds timeout, Deadline request, Ask&& ask) {
+        if (request.passed()) {
+            throw Error(System::neo4j, ErrorKind::timeout,
+                        "The request's time was over before Milvus could be asked.");
+        }
         if (!searching.admits()) throw milvus_away();
+        const auto own = Deadline::after(timeout);
         try {
-            auto answer = ask();
+            auto answer = ask(own.earlier(request));
             searching.succeeded();
             return answer;
         } catch (const Error& error) {
             note_fault(metrics, error);
-            // A refusal is an answer: Milvus lives.
+            const bool hurried = error.kind() == ErrorKind::timeout && request.point() < own.point();
             if (sync::is_refusal(error)) {
-                searching.succeeded();
+                searching.succeeded();  // a refusal is an answer: Milvus lives
+            } else if (hurried) {
+                searching.undecided();  // what came before had left it less than its time
             } else {
                 searching.failed();
             }
@@ -255,33 +272,35 @@ struct Engine::State {
         }
     }
 
-    Answer search_milvus(const search::Query& query, std::chrono::milliseconds timeout) {
-        return ask_milvus([&] {
+    Answer search_milvus(const search::Query& query, std::chrono::milliseconds timeout, Deadline request) {
+        return ask_milvus(timeout, request, [&](Deadline deadline) {
             const auto from = Clock::now();
-            Answer answer{"milvus", target->nearest(query, Deadline::after(timeout))};
+            Answer answer{"milvus", target->nearest(query, deadline)};
             metrics.search("milvus", Clock::now() - from);
             return answer;
         });
     }
 
-    Answer search(const search::Query& query, StorageMode mode) {
-        if (!searches_milvus(mode)) return search_neo4j(query);
-        if (mode == StorageMode::hybrid) return search_milvus(query, config.milvus_timeout);
+    /// `request`: what it is a part of must have ended by then.
+    Answer search(const search::Query& query, StorageMode mode, Deadline request) {
+        if (!searches_milvus(mode)) return search_neo4j(query, request);
+        if (mode == StorageMode::hybrid) return search_milvus(query, config.milvus_timeout, request);
         try {
-            auto answer = search_milvus(query, config.shadow_timeout);
+            auto answer = search_milvus(query, config.shadow_timeout, request);
             shadow->consider(query, answer.neighbours);
             return answer;
         } catch (const Error&) {
             metrics.search_fallback();
-            return search_neo4j(query);
+            return search_neo4j(query, request);
         }
     }
 
-    std::optional<std::vector<float>> vector_of(const ItemId& id, StorageMode mode) {
+    std::optional<std::vector<float>> vector_of(const ItemId& id, StorageMode mode, Deadline request) {
         if (mode == StorageMode::hybrid) {
-            return ask_milvus([&] { return target->vector_of(id, Deadline::after(config.milvus_timeout)); });
+            return ask_milvus(config.milvus_timeout, request,
+                              [&](Deadline deadline) { return target->vector_of(id, deadline); });
         }
-        const auto item = writer.read(id, Deadline::after(config.neo4j_timeout));
+        const auto item = writer.read(id, Deadline::after(config.neo4j_timeout).earlier(request));
         if (!item || !item->embedding) return std::nullopt;
         return std::vector<float>(item->embedding->begin(), item->embedding->end());
     }
@@ -347,14 +366,24 @@ std::optional<neo4j::MediaItem> Engine::read(const ItemId& id) {
 
 Answer Engine::search(const search::Query& query) {
     const auto passage = state_->gate.enter();
-    return state_->search(query, passage.mode());
+    return state_->search(query, passage.mode(), state_->search_deadline());
 }
 
 std::optional<Answer> Engine::similar(const ItemId& id, std::size_t k, const search::Filter& filter) {
     const auto passage = state_->gate.enter();
-    const auto vector = state_->vector_of(id, passage.mode());
-    if (!vector || vector->size() != state_->config.mapping.dimension) return std::nullopt;
-    auto answer = state_->search({*vector, k + 1, filter}, passage.mode());
+    const auto& mapping = state_->config.mapping;
+    const auto deadline = Deadline::after(state_->config.neo4j_timeout);
+    const auto vector = state_->vector_of(id, passage.mode(), deadline);
+    if (!vector) return std::nullopt;
+    if (vector->size() != mapping.dimension) {
+        throw UnfitEmbedding(fmt::format(
+            "has {}, not {}", counted(static_cast<std::int64_t>(vector->size()), "value", "values"),
+            mapping.dimension));
+    }
+    if (const auto why = sync::why_incomparable(*vector, mapping.metric); !why.empty()) {
+        throw UnfitEmbedding(std::string(why));
+    }
+    auto answer = state_->search({*vector, k + 1, filter}, passage.mode(), deadline);
     std::erase_if(answer.neighbours, [&](const auto& neighbour) { return neighbour.id == id; });
     if (answer.neighbours.size() > k) answer.neighbours.resize(k);
     return answer;
@@ -366,11 +395,11 @@ Recommended Engine::recommend(const RecommendationRequest& request) {
     const auto learnt = state.learning ? state.learning->knowledge(request.user) : std::nullopt;
     const RecommenderPorts ports{
         state.graph,
-        [&](const search::Query& query) {
-            auto answer = state.search(query, passage.mode());
+        [&](const search::Query& query, Deadline deadline) {
+            auto answer = state.search(query, passage.mode(), deadline);
             return std::pair(answer.source, std::move(answer.neighbours));
         },
-        [&](const ItemId& id) { return state.vector_of(id, passage.mode()); },
+        [&](const ItemId& id, Deadline deadline) { return state.vector_of(id, passage.mode(), deadline); },
         [&](std::size_t known) { return state.choose(request.user, known, learnt); }};
     const auto policy = learnt && learnt->policy ? parse_policy(*learnt->policy) : std::nullopt;
     auto recommended = engine::recommend(ports, state.config.mapping, request, policy.value_or(Weights{}),

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,8 @@ struct EngineConfig {
     std::optional<std::chrono::seconds> keep_answers = {};  ///< how long; needs `redis`
     std::optional<learning::Config> learning = {};          ///< empty = nothing is learnt
     std::chrono::milliseconds write_timeout{10'000};
-    std::chrono::milliseconds neo4j_timeout{10'000};  ///< of a search or look-up
+    /// Of a search or look-up, and of all that a recommendation or `similar` asks of either store.
+    std::chrono::milliseconds neo4j_timeout{10'000};
     std::chrono::milliseconds milvus_timeout{2'000};
     std::chrono::milliseconds shadow_timeout{500};  ///< of Milvus in shadow_milvus, where Neo4j stands by
 };
@@ -41,6 +43,13 @@ struct EngineConfig {
 struct Answer {
     std::string_view source;  ///< "milvus" or "neo4j"
     std::vector<search::Neighbour> neighbours;
+};
+
+/// An item's own embedding can't be compared with others; `what()` says what is wrong with it. It stands in
+/// Neo4j, or in Milvus in hybrid mode.
+class UnfitEmbedding : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
 };
 
 struct Readiness {
@@ -75,7 +84,8 @@ class Engine {
     std::optional<neo4j::Written> erase(const ItemId& id);
     std::optional<neo4j::MediaItem> read(const ItemId& id);
     Answer search(const search::Query& query);
-    /// Nearest to the item, never itself. Empty where there is no such item, or it has no embedding.
+    /// Nearest to the item, never itself. Empty where there is no such item, or it has no embedding. Throws
+    /// UnfitEmbedding where nothing can be near to it.
     std::optional<Answer> similar(const ItemId& id, std::size_t k, const search::Filter& filter);
 
     /// Vector candidates as the mode has it; the graph is always Neo4j's.

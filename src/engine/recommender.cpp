@@ -9,6 +9,7 @@
 
 #include "core/text.h"
 #include "search/matching.h"
+#include "sync/direction.h"
 
 namespace crossover::engine {
 
@@ -119,10 +120,14 @@ class Round {
         for (auto& seed : ports_.graph.best_liked(request_.user, kSeeds, deadline_)) {
             if (seed.liking < kLeastLiking) continue;
             if (seed.embedding.empty())
-                seed.embedding = ports_.vector_of(seed.id).value_or(std::vector<float>());
-            if (seed.embedding.size() != mapping_.dimension) continue;
-            auto [source, neighbours] =
-                ports_.nearest({seed.embedding, std::min(near, search::kMostNeighbours), request_.filter});
+                seed.embedding = ports_.vector_of(seed.id, deadline_).value_or(std::vector<float>());
+            // What can be no row of Milvus is near to nothing, in either store.
+            if (seed.embedding.size() != mapping_.dimension ||
+                !sync::why_incomparable(seed.embedding, mapping_.metric).empty()) {
+                continue;
+            }
+            auto [source, neighbours] = ports_.nearest(
+                {seed.embedding, std::min(near, search::kMostNeighbours), request_.filter}, deadline_);
             source_ = source;
             for (auto& neighbour : neighbours) {
                 auto& candidate = candidates_[neighbour.id];

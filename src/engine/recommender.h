@@ -58,13 +58,15 @@ struct Recommended {
     bool users_policy = false;  ///< the user's own weights, not the default ones
 };
 
-/// What the recommender asks; all may be called from several threads and throw crossover::Error.
+/// What the recommender asks, each time with the deadline of the whole; all may be called from several
+/// threads and throw crossover::Error.
 struct RecommenderPorts {
     neo4j::ViewingGraph& graph;
     /// A search in the mode of the request: where its answer comes from, and the nearest.
-    std::function<std::pair<std::string_view, std::vector<search::Neighbour>>(const search::Query&)> nearest;
+    std::function<std::pair<std::string_view, std::vector<search::Neighbour>>(const search::Query&, Deadline)>
+        nearest;
     /// The vector of an item that Neo4j has none of (archived): from Milvus. Empty where there is none.
-    std::function<std::optional<std::vector<float>>(const ItemId&)> vector_of;
+    std::function<std::optional<std::vector<float>>(const ItemId&, Deadline)> vector_of;
     /// What to do for the user of a request with `automatic`, of a state that is one of learning::kStates.
     std::function<learning::Choice(std::size_t state)> choose;
 };

@@ -42,6 +42,7 @@ void Reconciler::run(const std::stop_token& stop) {
 
 void Reconciler::report_depth() {
     const auto depth = ports_.log.depth(Deadline::after(5s));
+    owed_ = depth.entries;
     ports_.metrics.outbox(depth.entries, depth.oldest_seconds);
     ports_.metrics.milvus_up(ports_.breaker.closed());
     const bool alarm = depth.entries > settings_.alarm_depth;
@@ -59,41 +60,63 @@ bool Reconciler::reconcile_once(const std::stop_token& stop) {
     if (!ports_.breaker.admits()) return false;
     try {
         probe_(Deadline::after(3s));  // to claim what can't be delivered would only keep it from the others
-        ports_.breaker.succeeded();
+        ports_.breaker.probe_succeeded();
     } catch (const Error& error) {
-        ports_.breaker.failed();
+        ports_.breaker.probe_failed();
         note_fault(ports_.metrics, error);
         return false;
     } catch (...) {
         ports_.breaker.undecided();
         throw;
     }
+    // Where the breaker is open all the same, no write was taken lately, and this is the one that may try.
     const auto before = Deadline::Clock::now();
-    const auto claim = ports_.log.claim(kClaimed);
-    if (claim.discarded > 0) {
-        log_event(LogLevel::warning, "outbox",
-                  {{"result", "discarded"},
-                   {"entries", claim.discarded},
-                   {"why", "their media_id is of another kind than the collection's ids"}});
+    std::vector<neo4j::ChangeEntry> claimed;
+    try {
+        claimed = claim();
+        if (claimed.empty()) {
+            if (owed_ == 0) {
+                ports_.breaker.succeeded();  // whatever failed was taken since, from whichever replica
+            } else {
+                ports_.breaker.undecided();
+            }
+            return false;
+        }
+        // What a former owner sent has a deadline within its lease, which is over; but a Milvus that was
+        // stopped may apply it when it wakes up.
+        sync::TargetOutage outage(probe_, settings_.timing);
+        if (!outage.wait_out(Deadline::after(0ms), stop)) {
+            ports_.breaker.undecided();
+            return false;
+        }
+    } catch (...) {
+        ports_.breaker.undecided();
+        throw;
     }
-    const auto& claimed = claim.entries;
-    if (claimed.empty()) return false;
     const Deadline lease = Deadline::at(before + neo4j::ChangeLog::kClaimLease - kLeaseMargin);
-
-    // What a former owner sent has a deadline within its lease, which is over; but a Milvus that was stopped
-    // may apply it when it wakes up.
-    sync::TargetOutage outage(probe_, settings_.timing);
-    if (!outage.wait_out(Deadline::after(0ms), stop)) return false;
-
+    bool tried = false;
     for (std::size_t first = 0; first < claimed.size() && !stop.stop_requested(); first += kAtOnce) {
         const auto last = std::min(claimed.size(), first + kAtOnce);
         const std::vector<neo4j::ChangeEntry> entries(claimed.begin() + static_cast<std::ptrdiff_t>(first),
                                                       claimed.begin() + static_cast<std::ptrdiff_t>(last));
         const Deadline limit = lease.earlier(ports_.heartbeat_limit());
         if (limit.passed()) break;  // the rest can be claimed again
+        tried = true;
         ports_.metrics.reconciled(deliver(ports_, entries, limit).retired);
     }
+    if (!tried) ports_.breaker.undecided();
     return true;
+}
+
+std::vector<neo4j::ChangeEntry> Reconciler::claim() {
+    auto claim = ports_.log.claim(kClaimed);
+    if (claim.discarded > 0) {
+        log_event(LogLevel::warning, "outbox",
+                  {{"result", "discarded"},
+                   {"entries", claim.discarded},
+                   {"why", "their media_id is of another kind than the collection's ids"}});
+    }
+    return std::move(claim.entries);
 }
 
 }  // namespace crossover::engine

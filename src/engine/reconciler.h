@@ -1,6 +1,7 @@
 #pragma once
 
 #include <thread>
+#include <vector>
 
 #include "engine/courier.h"
 #include "sync/target_outage.h"
@@ -25,11 +26,13 @@ class Reconciler {
     void report_depth();
     /// False when there was nothing to do, or no use in trying.
     bool reconcile_once(const std::stop_token& stop);
+    std::vector<neo4j::ChangeEntry> claim();
 
     SyncPorts ports_;
     std::function<void(Deadline)> probe_;
     const Settings settings_;
     bool alarmed_ = false;
+    std::int64_t owed_ = 0;  ///< entries of the outbox, at the last look
     std::jthread thread_;
 };
 

@@ -1,5 +1,9 @@
 #include "engine/target.h"
 
+#include <fmt/format.h>
+
+#include <utility>
+
 #include "core/error.h"
 #include "core/logging.h"
 
@@ -38,22 +42,38 @@ Target::Target(milvus::Client& client, const sync::MediaMapping& mapping, sync::
 
 std::shared_ptr<Target::Opened> Target::opened(Deadline deadline) {
     {
-        std::lock_guard lock(mutex_);
+        std::unique_lock lock(mutex_);
+        // Who opens it may have more time than this caller.
+        if (!opening_ended_.wait_until(lock, deadline.point(), [&] { return opened_ || !opening_; })) {
+            throw Error(
+                System::milvus, ErrorKind::unavailable,
+                fmt::format("{}: collection {} is still being opened, for which this call has no more "
+                            "time. Try again; where it stays so, look into Milvus's log.",
+                            client_.address(), mapping_.collection));
+        }
         if (opened_) return opened_;
+        opening_ = true;
     }
-    std::lock_guard turn(opening_);
-    {
-        std::lock_guard lock(mutex_);
-        if (opened_) return opened_;
+    const auto end = [this](std::shared_ptr<Opened> found) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (found) opened_ = std::move(found);
+            opening_ = false;
+        }
+        opening_ended_.notify_all();
+    };
+    try {
+        auto found = std::make_shared<Opened>(
+            client_,
+            embeddings::Collection::open_or_create(client_, mapping_.collection, mapping_, {mark_}, deadline),
+            mapping_);
+        warn_of(found->collection);
+        end(found);
+        return found;
+    } catch (...) {
+        end(nullptr);
+        throw;
     }
-    auto found = std::make_shared<Opened>(
-        client_,
-        embeddings::Collection::open_or_create(client_, mapping_.collection, mapping_, {mark_}, deadline),
-        mapping_);
-    warn_of(found->collection);
-    std::lock_guard lock(mutex_);
-    opened_ = found;
-    return found;
 }
 
 void Target::forget(const std::shared_ptr<Opened>& stale) {
@@ -125,9 +145,13 @@ bool Target::ready_for_search(Deadline deadline) {
 }
 
 void Target::prepare_for_search(const milvus::IndexSpec& spec, const std::stop_token& stop) {
-    collection(Deadline::after(std::chrono::seconds(30)))
-        ->build_index_and_load(
-            spec, [](const std::string&, int) {}, stop);
+    std::string last;
+    const auto tell = [&](const std::string& what, int) {
+        if (what == std::exchange(last, what)) return;
+        const bool waiting = what.starts_with("waiting");
+        log_event(waiting ? LogLevel::warning : LogLevel::info, "milvus_index", {{"state", what}});
+    };
+    collection(Deadline::after(std::chrono::seconds(30)))->build_index_and_load(spec, tell, stop);
 }
 
 std::shared_ptr<embeddings::Collection> Target::collection(Deadline deadline) {

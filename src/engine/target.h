@@ -1,5 +1,6 @@
 #pragma once
 
+#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -52,8 +53,9 @@ class Target : public sync::VectorStore, public search::Searcher {
     milvus::Client& client_;
     const sync::MediaMapping mapping_;
     const sync::SourceMark mark_;
-    std::mutex opening_;
     std::mutex mutex_;
+    std::condition_variable opening_ended_;
+    bool opening_ = false;  ///< one thread at a time opens it; the others wait for that
     std::shared_ptr<Opened> opened_;
 };
 

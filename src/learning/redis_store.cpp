@@ -34,7 +34,13 @@ const std::string kUncaptured(agentdb::kUncapturedKey);
 
 Pool<redis::Connection>::Connect connect_within(const redis::Address& address,
                                                 std::chrono::milliseconds timeout) {
-    return [address, timeout](Deadline) { return std::make_unique<redis::Connection>(address, timeout); };
+    return [address, timeout](Deadline deadline) {
+        return std::make_unique<redis::Connection>(address, timeout, deadline);
+    };
+}
+
+Deadline within(Deadline deadline) {
+    return Deadline::after(kWriteTimeout).earlier(deadline);
 }
 
 template <class Number>
@@ -105,7 +111,7 @@ RedisStore::RedisStore(redis::Address address, Names names)
 redis::Reply RedisStore::run(const Script& script, const std::vector<std::string>& keys,
                              const std::vector<std::string>& arguments, Deadline deadline) {
     return writes_.with(deadline, [&](redis::Connection& connection) {
-        return script.run(connection, keys, arguments, Deadline::after(kWriteTimeout).earlier(deadline));
+        return script.run(connection, keys, arguments, within(deadline));
     });
 }
 
@@ -184,10 +190,10 @@ void RedisStore::introduce(Deadline deadline) {
 }
 
 std::optional<std::string> RedisStore::appendfsync(Deadline deadline) {
-    return writes_.with(deadline, [](redis::Connection& connection) -> std::optional<std::string> {
+    return writes_.with(deadline, [&](redis::Connection& connection) -> std::optional<std::string> {
         try {
-            const auto enabled = connection.call({"CONFIG", "GET", "appendonly"});
-            const auto reply = connection.call({"CONFIG", "GET", "appendfsync"});
+            const auto enabled = connection.call({"CONFIG", "GET", "appendonly"}, within(deadline));
+            const auto reply = connection.call({"CONFIG", "GET", "appendfsync"}, within(deadline));
             if (enabled.elements.size() != 2 || reply.elements.size() != 2) return std::nullopt;
             return text_of(enabled, 1) == "yes" ? text_of(reply, 1) : "no append-only file";
         } catch (const Error& error) {
@@ -199,7 +205,7 @@ std::optional<std::string> RedisStore::appendfsync(Deadline deadline) {
 
 void RedisStore::claim_steps(const std::string& mover, Deadline deadline) {
     writes_.with(deadline, [&](redis::Connection& connection) {
-        return connection.call({"SET", kMover, mover}, Deadline::after(kWriteTimeout).earlier(deadline));
+        return connection.call({"SET", kMover, mover}, within(deadline));
     });
 }
 
@@ -231,7 +237,7 @@ bool RedisStore::restore(const std::string& mover, std::int64_t epoch, Deadline 
 std::pair<std::vector<RedisStore::Owed>, std::string> RedisStore::owed(const std::string& cursor,
                                                                        std::size_t count, Deadline deadline) {
     const auto reply = writes_.with(deadline, [&](redis::Connection& connection) {
-        return connection.call({"HSCAN", kOwed, cursor, "COUNT", std::to_string(count)});
+        return connection.call({"HSCAN", kOwed, cursor, "COUNT", std::to_string(count)}, within(deadline));
     });
     std::vector<Owed> owed;
     const auto& next = text_of(reply, 0);

@@ -138,6 +138,10 @@ ServerState check_postgres(const std::string& url) {
     const std::unique_ptr<PGconn, decltype(&PQfinish)> connection(PQconnectdbParams(keywords, values, 1),
                                                                   PQfinish);
     if (PQstatus(connection.get()) == CONNECTION_OK) {
+        if (PQconnectionUsedPassword(connection.get()) != 0 && PQsslInUse(connection.get()) == 0) {
+            warn_of_open_secret("PostgreSQL", PQhost(connection.get()), state.address,
+                                "add sslmode=require, or verify-full, to DATABASE_URL");
+        }
         const char* version = PQparameterStatus(connection.get(), "server_version");
         // "15.4 (Debian 15.4-1)": the packager's part says nothing here.
         const std::string text = version == nullptr ? "" : version;
@@ -188,6 +192,10 @@ ServerState check_redis(const std::string& url, const std::string& ca_file) {
     try {
         auto where = redis::parse_url(url);
         where.ca_file = ca_file;
+        if (!where.password.empty() && !where.tls) {
+            warn_of_open_secret("Redis", where.host, redis::to_string(where),
+                                "let REDIS_URL begin with rediss://");
+        }
         redis::Connection connection(where, std::chrono::seconds(kSeconds));
         info = connection.call({"INFO", "server"}).text.value_or("");
     } catch (const Error& error) {

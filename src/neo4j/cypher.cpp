@@ -42,4 +42,22 @@ double number_of(const bolt::Value& value) {
     return static_cast<double>(integer_of(value));
 }
 
+std::optional<std::vector<double>> numbers_of(const bolt::Value& value) {
+    if (const auto* vector = value.get_if<bolt::Vector>()) {
+        return std::visit(
+            [](const auto& elements) { return std::vector<double>(elements.begin(), elements.end()); },
+            vector->elements);
+    }
+    const auto* list = value.get_if<bolt::List>();
+    if (list == nullptr) return std::nullopt;
+    std::vector<double> numbers;
+    numbers.reserve(list->size());
+    for (const auto& element : *list) {
+        if (element.get_if<double>() == nullptr && element.get_if<std::int64_t>() == nullptr)
+            return std::nullopt;
+        numbers.push_back(number_of(element));
+    }
+    return numbers;
+}
+
 }  // namespace crossover::neo4j

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "bolt/value.h"
 #include "core/item_id.h"
@@ -22,5 +23,7 @@ std::string text_of(const bolt::Value& value);
 std::int64_t integer_of(const bolt::Value& value);
 /// 0 where the value is no number.
 double number_of(const bolt::Value& value);
+/// Of a list of integers and floats, or a VECTOR; empty where the value is neither.
+std::optional<std::vector<double>> numbers_of(const bolt::Value& value);
 
 }  // namespace crossover::neo4j

@@ -168,11 +168,11 @@ std::vector<PropertyValues> infer_mapping(bolt::Driver& driver, const std::strin
     }
     if (mapping.dimension == 0) mapping.dimension = most_frequent_dimension(session, mapping, elements);
     if (mapping.dimension > sync::kMaxDimension) {
-        throw Error(
-            System::neo4j, ErrorKind::conflict,
-            fmt::format("The embeddings of {} in database {} of {} have {} values; Milvus takes "
-                        "vectors of at most {}. Give the --dimension of those that are to be copied.",
-                        mapping.label, database, driver.uri().text, mapping.dimension, sync::kMaxDimension));
+        throw Error(System::neo4j, ErrorKind::conflict,
+                    fmt::format("The embeddings of {} in database {} of {} have {} values; Milvus takes "
+                                "vectors of at most {}. Give the --dimension of those that are to be copied.",
+                                mapping.label, database, shown_address(driver.uri().text), mapping.dimension,
+                                sync::kMaxDimension));
     }
     if (mapping.dimension == 0) {
         throw Error(

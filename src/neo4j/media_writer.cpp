@@ -71,15 +71,6 @@ std::string read_statement(const sync::MediaMapping& mapping) {
                        quote_name(mapping.id_property), fmt::join(columns, ", "));
 }
 
-std::optional<std::vector<double>> to_numbers(const bolt::Value& value) {
-    const auto* list = value.get_if<bolt::List>();
-    if (list == nullptr) return std::nullopt;
-    std::vector<double> numbers;
-    numbers.reserve(list->size());
-    for (const auto& element : *list) numbers.push_back(number_of(element));
-    return numbers;
-}
-
 }  // namespace
 
 MediaWriter::MediaWriter(bolt::Driver& driver, std::string database, const sync::MediaMapping& mapping,
@@ -159,7 +150,7 @@ std::optional<MediaItem> MediaWriter::read(const ItemId& id, Deadline deadline) 
     auto result = session.run(read_, {{"id", to_value(id)}});
     const auto row = result.next();
     if (!row) return std::nullopt;
-    MediaItem item{id, to_numbers(row->at(1)), {row->begin() + 2, row->end()}, integer_of(row->at(0))};
+    MediaItem item{id, numbers_of(row->at(1)), {row->begin() + 2, row->end()}, integer_of(row->at(0))};
     return item;
 }
 

@@ -16,7 +16,8 @@ namespace crossover::neo4j {
 /// A media item as clients see it.
 struct MediaItem {
     ItemId id;
-    /// The numbers as they stand in Neo4j. Of put(): empty leaves the stored ones alone.
+    /// The numbers as they stand in Neo4j; empty where there are none. Of put(): empty leaves the stored ones
+    /// alone.
     std::optional<std::vector<double>> embedding;
     /// One for each property of the mapping, in its order; null of put() removes it. Of a text property
     /// read() may bring times in a named zone as their text.

@@ -6,7 +6,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/background.h"
 #include "core/error.h"
+#include "core/logging.h"
+#include "core/retry.h"
 #include "neo4j/cypher.h"
 #include "neo4j/read_session.h"
 #include "neo4j/scalar.h"
@@ -20,8 +23,11 @@ namespace {
 
 constexpr std::size_t kMostCandidates = 10'000;
 
-/// How long a label that had a bad embedding is searched with a look at each one before it is compared.
-constexpr auto kWary = 60s;
+/// How often the bad embeddings of a label are counted while searches know of one. The count that finds none
+/// any more lets searches compare without a look at each one.
+constexpr auto kCountEvery = 60s;
+/// It looks at each embedding, as a search does that is wary.
+constexpr auto kCountTimeout = 30s;
 
 // What Neo4j's functions say of an embedding that they can't compare, and with it of the whole statement.
 constexpr const char* kNoVector = "Neo.ClientError.Statement.ArgumentError";
@@ -152,7 +158,8 @@ Neo4jSearcher::Neo4jSearcher(bolt::Driver& driver, std::string database, const s
     : driver_(driver),
       database_(std::move(database)),
       mapping_(mapping),
-      on_left_out_(std::move(on_left_out)) {}
+      on_left_out_(std::move(on_left_out)),
+      counting_(in_background("exact_search", [this](const std::stop_token& stop) { keep_count(stop); })) {}
 
 std::vector<search::Neighbour> Neo4jSearcher::nearest(const search::Query& query, Deadline deadline) {
     if (const auto index = index_name(deadline); !index.empty()) {
@@ -182,7 +189,9 @@ std::vector<search::Neighbour> Neo4jSearcher::nearest_by_index(const std::string
 }
 
 /// One bad embedding fails a statement that compares it, and looking at each one first doubles the time. So
-/// labels are taken for sound until one is found not to be.
+/// labels are taken for sound until one is found not to be. That is remembered before the wary statement is
+/// sent: where a label is so large that both don't fit one deadline, the next search has it for the wary one
+/// alone.
 std::vector<search::Neighbour> Neo4jSearcher::nearest_of_all(const search::Query& query, Deadline deadline) {
     const auto condition = condition_of(query.filter, mapping_);
     const auto match =
@@ -201,11 +210,11 @@ std::vector<search::Neighbour> Neo4jSearcher::nearest_of_all(const search::Query
             if (error.native_code() != kNoVector && error.native_code() != kNoList) throw;
         }
     }
+    become_wary();
     auto found = run(fmt::format("{} WITH m, {} AS score WHERE score IS NOT NULL "
                                  "RETURN {} ORDER BY score DESC LIMIT $k",
                                  match, wary_nearness(mapping_), returned(mapping_)),
                      query, 0, {}, deadline);
-    count_left_out(deadline);
     return std::move(found.neighbours);
 }
 
@@ -221,7 +230,10 @@ Neo4jSearcher::Found Neo4jSearcher::run(const std::string& text, const search::Q
     Found found;
     while (const auto row = result.next()) {
         auto end = row->end();
-        if (with_soundness) found.all_sound = found.all_sound && *--end == bolt::Value(true);
+        if (with_soundness) {
+            --end;  // of each row, whatever those before it were
+            found.all_sound = found.all_sound && *end == bolt::Value(true);
+        }
         auto id = to_item_id(row->at(0));
         if (!id) continue;  // of the other kind: no row of Milvus either
         const auto score = to_score(number_of(row->at(1)), mapping_.metric);
@@ -233,28 +245,51 @@ Neo4jSearcher::Found Neo4jSearcher::run(const std::string& text, const search::Q
 
 bool Neo4jSearcher::is_wary() {
     const std::lock_guard lock(mutex_);
-    return wary_ && !wary_until_.passed();
+    return wary_;
 }
 
-void Neo4jSearcher::count_left_out(Deadline deadline) {
+void Neo4jSearcher::become_wary() {
+    const std::lock_guard lock(mutex_);
+    wary_ = true;
+    if (!next_count_.passed()) return;
+    count_wanted_ = true;
+    count_again_.notify_all();
+}
+
+void Neo4jSearcher::keep_count(const std::stop_token& stop) {
+    Backoff backoff(1s, kCountEvery);
+    for (std::unique_lock lock(mutex_); count_again_.wait(lock, stop, [&] { return count_wanted_; });) {
+        lock.unlock();
+        std::chrono::milliseconds pause = kCountEvery;
+        try {
+            count_left_out();
+            backoff.reset();
+        } catch (const Error& error) {
+            pause = backoff.next();
+            log_event(LogLevel::warning, "exact_search",
+                      {{"result", "not counted"}, {"label", mapping_.label}, {"error", error.what()}});
+        }
+        lock.lock();
+        count_wanted_ = false;  // until the next search that is wary
+        next_count_ = Deadline::after(pause);
+    }
+}
+
+void Neo4jSearcher::count_left_out() {
+    auto session = read_session(driver_, database_, Deadline::after(kCountTimeout));
+    // The first column counts what searches leave out; the second what they must be wary of.
+    auto result = session.run(
+        fmt::format("MATCH (m:{}) WHERE {} IS NOT NULL WITH CASE WHEN NOT {} THEN 1 WHEN size({}) <> {} THEN "
+                    "1 WHEN NOT {} THEN 2 END AS flaw "
+                    "RETURN count(flaw), count(CASE WHEN flaw = 2 THEN 1 END)",
+                    quote_name(mapping_.label), embedding_of(mapping_), is_list(mapping_),
+                    embedding_of(mapping_), mapping_.dimension, is_sound(mapping_)));
+    const auto row = result.single();
     {
         const std::lock_guard lock(mutex_);
-        if (wary_ && !wary_until_.passed()) return;
-        wary_ = true;
-        wary_until_ = Deadline::after(kWary);
+        wary_ = integer_of(row.at(1)) > 0;
     }
-    try {
-        auto session = read_session(driver_, database_, deadline);
-        auto result =
-            session.run(fmt::format("MATCH (m:{}) WHERE {} IS NOT NULL RETURN count(CASE WHEN NOT {} THEN 1 "
-                                    "WHEN size({}) <> {} THEN 1 WHEN NOT {} THEN 1 END)",
-                                    quote_name(mapping_.label), embedding_of(mapping_), is_list(mapping_),
-                                    embedding_of(mapping_), mapping_.dimension, is_sound(mapping_)));
-        const auto items = integer_of(result.single().at(0));
-        if (on_left_out_) on_left_out_(items);
-    } catch (const Error&) {
-        // There is an answer; the number comes with one of the next.
-    }
+    if (on_left_out_) on_left_out_(integer_of(row.at(0)));
 }
 
 std::string Neo4jSearcher::index_name(Deadline deadline) {

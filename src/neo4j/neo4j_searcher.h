@@ -1,10 +1,13 @@
 #pragma once
 
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
+#include <thread>
 
 #include "bolt/driver.h"
 #include "search/searcher.h"
@@ -24,8 +27,8 @@ namespace crossover::neo4j {
 class Neo4jSearcher : public search::Searcher {
   public:
     /// The driver must outlive the searcher. `on_left_out` hears how many embeddings of the label comparing
-    /// leaves out: once a minute at most, and only while it meets one that Neo4j can't compare. It may be
-    /// called by several threads.
+    /// leaves out: once a minute at most, and only while searches know of one that Neo4j can't compare. A
+    /// thread of the searcher counts them and calls it, so that no search waits for that.
     Neo4jSearcher(bolt::Driver& driver, std::string database, const sync::MediaMapping& mapping,
                   std::function<void(std::int64_t)> on_left_out = {});
 
@@ -45,7 +48,9 @@ class Neo4jSearcher : public search::Searcher {
     Found run(const std::string& text, const search::Query& query, std::size_t candidates,
               const std::string& index, Deadline deadline, bool with_soundness = false);
     bool is_wary();
-    void count_left_out(Deadline deadline);
+    void become_wary();
+    void keep_count(const std::stop_token& stop);
+    void count_left_out();
     std::string look_again(Deadline deadline);
     std::string find_index(Deadline deadline);
 
@@ -54,10 +59,13 @@ class Neo4jSearcher : public search::Searcher {
     const sync::MediaMapping mapping_;
     const std::function<void(std::int64_t)> on_left_out_;
     std::mutex mutex_;
-    bool wary_ = false;
-    Deadline wary_until_ = Deadline::at({});
+    bool wary_ = false;          ///< the label is known to hold an embedding that can't be compared
+    bool count_wanted_ = false;  ///< by a search that was wary
+    Deadline next_count_ = Deadline::at({});
+    std::condition_variable_any count_again_;
     Deadline look_again_ = Deadline::at({});
     std::optional<std::string> index_;
+    std::jthread counting_;  ///< the last member: it uses the others
 };
 
 }  // namespace crossover::neo4j

@@ -26,7 +26,7 @@ std::vector<std::optional<search::Scalar>> to_scalars(std::span<const bolt::Valu
     std::vector<std::optional<search::Scalar>> scalars;
     scalars.reserve(values.size());
     for (std::size_t i = 0; i < values.size(); ++i) {
-        scalars.push_back(to_scalar(values[i], mapping.properties[i].type));
+        scalars.push_back(to_scalar(values[i], mapping.properties.at(i).type));
     }
     return scalars;
 }

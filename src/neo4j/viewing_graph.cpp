@@ -59,11 +59,9 @@ std::vector<Viewing> ViewingGraph::best_liked(const std::string& user, std::size
         const auto id = to_item_id(row->at(0));
         if (!id) continue;
         Viewing viewing{*id, text_of(row->at(1)), std::clamp((number_of(row->at(2)) - 1) / 4, 0.0, 1.0), {}};
-        const auto* list = row->at(3).get_if<bolt::List>();
-        if (list != nullptr && list->size() == mapping_.dimension) {
-            for (const auto& element : *list)
-                viewing.embedding.push_back(static_cast<float>(number_of(element)));
-        }
+        const auto numbers = numbers_of(row->at(3));
+        if (numbers && numbers->size() == mapping_.dimension)
+            viewing.embedding.assign(numbers->begin(), numbers->end());
         viewings.push_back(std::move(viewing));
     }
     return viewings;

@@ -25,20 +25,25 @@ std::unique_ptr<net::ByteStream> connect(const Address& address, Deadline deadli
 }  // namespace
 
 Connection::Connection(const Address& address, std::unique_ptr<net::ByteStream> stream,
-                       std::chrono::milliseconds timeout)
+                       std::chrono::milliseconds timeout, Deadline connecting)
     : name_(to_string(address)),
       timeout_(timeout),
       stream_(std::move(stream)),
       decoder_(std::make_unique<ReplyDecoder>()),
       buffer_(std::make_unique<std::byte[]>(kReadSize)) {
-    // Connecting and this are under one deadline.
-    const auto deadline = Deadline::after(timeout);
-    if (!stream_) stream_ = connect(address, deadline);
-    log_in(address, deadline);
+    if (!stream_) stream_ = connect(address, connecting);
+    log_in(address, connecting);
 }
 
 Connection::Connection(const Address& address, std::chrono::milliseconds timeout)
-    : Connection(address, nullptr, timeout) {}
+    : Connection(address, nullptr, timeout, Deadline::after(timeout)) {}
+
+Connection::Connection(const Address& address, std::chrono::milliseconds timeout, Deadline connecting)
+    : Connection(address, nullptr, timeout, Deadline::after(timeout).earlier(connecting)) {}
+
+Connection::Connection(const Address& address, std::unique_ptr<net::ByteStream> stream,
+                       std::chrono::milliseconds timeout)
+    : Connection(address, std::move(stream), timeout, Deadline::after(timeout)) {}
 
 Connection::~Connection() = default;
 

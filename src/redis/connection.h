@@ -43,6 +43,8 @@ class Connection {
     /// Connects, authenticates and selects the database. `timeout` is for all of this, and then for each
     /// call.
     Connection(const Address& address, std::chrono::milliseconds timeout);
+    /// The same, but it must be connected by `connecting`.
+    Connection(const Address& address, std::chrono::milliseconds timeout, Deadline connecting);
     /// The same over a stream that is connected already.
     Connection(const Address& address, std::unique_ptr<net::ByteStream> stream,
                std::chrono::milliseconds timeout);
@@ -71,6 +73,8 @@ class Connection {
     const std::string& name() const noexcept { return name_; }
 
   private:
+    Connection(const Address& address, std::unique_ptr<net::ByteStream> stream,
+               std::chrono::milliseconds timeout, Deadline connecting);
     void log_in(const Address& address, Deadline deadline);
     void check_usable() const;
     Error malformed(std::string_view why) const;

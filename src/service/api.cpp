@@ -72,6 +72,11 @@ http::Router::Handler guarded(bool writes, Handler handler) {
             return handler(request);
         } catch (const BadRequest& refused) {
             return problem(refused.status(), refused.what());
+        } catch (const engine::UnfitEmbedding& unfit) {
+            return problem(
+                409,
+                fmt::format("The item's own embedding {}, so that nothing is near to it. PUT a sound one.",
+                            unfit.what()));
         } catch (const Error& error) {
             log_event(LogLevel::warning, "request_failed",
                       {{"system", to_string(error.system())},

@@ -164,11 +164,8 @@ std::vector<double> read_vector(element value, std::string_view name, const sync
             refuse(fmt::format("{}[{}] does not fit a float32.", name, numbers.size()));
         numbers.push_back(number);
     }
-    if (mapping.metric == sync::Metric::cosine && !sync::has_direction(stored)) {
-        refuse(
-            fmt::format("{} has no direction, which the COSINE metric needs: it is zero in every value, or "
-                        "its length is too small or too great for a float32.",
-                        name));
+    if (const auto why = sync::why_incomparable(stored, mapping.metric); !why.empty()) {
+        refuse(fmt::format("{} {}.", name, why));
     }
     return numbers;
 }

@@ -1,5 +1,6 @@
 #include "sync/direction.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -18,6 +19,17 @@ bool has_direction(std::span<const float> vector) {
     for (; i < vector.size(); ++i) square += vector[i] * vector[i];
     for (const float sum : sums) square += sum;
     return std::isnormal(square);
+}
+
+std::string_view why_incomparable(std::span<const float> vector, Metric metric) {
+    if (!std::all_of(vector.begin(), vector.end(), [](float value) { return std::isfinite(value); })) {
+        return "has a value that is not finite as a float32";
+    }
+    if (metric == Metric::cosine && !has_direction(vector)) {
+        return "has no direction, which the COSINE metric needs: it is zero in every value, or its length is "
+               "too small or too great for a float32";
+    }
+    return {};
 }
 
 }  // namespace crossover::sync

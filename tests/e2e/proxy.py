@@ -26,7 +26,8 @@ class Proxy:
         """Ends all connections there are; new ones are forwarded."""
         with self._lock:
             for end in self._open:
-                end.shutdown(socket.SHUT_RDWR)
+                with contextlib.suppress(OSError):  # it has ended by itself
+                    end.shutdown(socket.SHUT_RDWR)
 
     def hold(self, marker):
         """Keeps back what a client says from the next message on that holds `marker`, until release(); whatever

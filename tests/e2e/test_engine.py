@@ -195,6 +195,66 @@ def test_no_string_is_ever_code(start, films, media, milvus, tool, mode):
     assert media("MATCH (m:LABEL) RETURN count(m) AS n")[0]["n"] == len(films)
 
 
+UNFIT = {
+    "no-direction": ([0.0] * DIMENSION, "has no direction, which the COSINE metric needs"),
+    "too-small": ([1e-30] * DIMENSION, "has no direction, which the COSINE metric needs"),
+    "too-great": ([1e20] * DIMENSION, "has no direction, which the COSINE metric needs"),
+    "no-number": ([math.nan] + [1.0] * (DIMENSION - 1), "has a value that is not finite as a float32"),
+    "no-float32": ([1e39] + [1.0] * (DIMENSION - 1), "has a value that is not finite as a float32"),
+    "short": ([1.0, 2.0], "has 2 values, not 8"),
+}
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+def test_similar_says_what_is_wrong_with_the_items_own_embedding(start, films, media, indexed):
+    media.create([{"id": name, "title": name, "year": 1, "embedding": embedding} for name, (embedding, _) in UNFIT.items()]
+                 + [{"id": "words", "title": "w", "year": 1, "embedding": ["a"] * DIMENSION}])
+    if indexed:
+        media(f"CREATE VECTOR INDEX `v_LABEL` FOR (m:LABEL) ON m.embedding OPTIONS {{indexConfig: "
+              f"{{`vector.dimensions`: {DIMENSION}, `vector.similarity_function`: 'cosine', `vector.quantization.enabled`: false}}}}")
+        media("CALL db.awaitIndexes(60)")
+    engine = start("neo4j_only")
+    for name, (_, why) in UNFIT.items():
+        answer = engine.request("GET", engine.media_path(name, "/similar"))
+        assert answer.status == 409, (name, answer)
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.json["detail"].startswith(f"The item's own embedding {why}"), answer
+    assert engine.request("GET", engine.media_path("words", "/similar")).status == 404, "no embedding"
+    assert "embedding" not in engine.get("words").json
+    assert engine.put("no-direction", title="mended", year=1, embedding=films["film-007"]["embedding"]).status == 200
+    answer = engine.request("GET", engine.media_path("no-direction", "/similar?k=5")).json
+    assert [hit["id"] for hit in answer["results"]] == nearest(films, films["film-007"]["embedding"], 5)
+    if indexed:
+        media("DROP INDEX `v_LABEL`")
+
+
+@pytest.mark.parametrize("mode", ["neo4j_only", "shadow_milvus"])
+def test_a_bad_embedding_is_left_out_and_counted(start, films, media, milvus, tool, mode):
+    """Beside the comparison in the background, too, which it must not break."""
+    if mode == "shadow_milvus":
+        tool.what[-1] = "title,year"
+        tool.copy("--dimension", DIMENSION)
+    media.create([{"id": "zero", "title": "z", "year": 1, "embedding": [0.0] * DIMENSION},
+                  {"id": "infinite", "title": "i", "year": 1, "embedding": [math.inf] + [1.0] * (DIMENSION - 1)},
+                  {"id": "text", "title": "t", "year": 1, "embedding": "x"}])
+    engine = start(mode, *(["--shadow-share", 1] if mode == "shadow_milvus" else []))
+    if mode == "shadow_milvus":
+        wait_for(lambda: engine.search(vector(1)).json["source"] == "milvus")
+        before = engine.metric("crossover_shadow_overlap_count")
+        answer = engine.search(vector("wanted"), k=7).json
+        assert answer["source"] == "milvus"
+        assert [hit["id"] for hit in answer["results"]] == nearest(films, vector("wanted"), 7)
+        wait_for(lambda: engine.metric("crossover_shadow_overlap_count") > before)
+        assert engine.metric("crossover_shadow_overlap_sum") == engine.metric("crossover_shadow_overlap_count")
+        assert engine.metric("crossover_shadow_skipped_total") == 0
+    else:
+        answer = engine.search(vector("wanted"), k=7)
+        assert answer.status == 200, answer
+        assert [hit["id"] for hit in answer.json["results"]] == nearest(films, vector("wanted"), 7)
+    wait_for(lambda: engine.metric("crossover_search_left_out") == 3)
+    assert f"event=exact_search left_out=3 label={media.label}" in engine.log()
+
+
 # -- the modes --
 
 
@@ -251,6 +311,32 @@ def test_hybrid_searches_milvus_alone(start, films, media, milvus, tool, stack):
     wait_for(lambda: engine.search(wanted).status == 200)
     settled(media)
     both(media, milvus)
+
+
+def test_what_milvus_has_no_score_for_is_left_out(start, films, milvus, tool):
+    """Rows without a direction, of a release that did not refuse them."""
+    tool.what[-1] = "title,year"
+    tool.copy("--dimension", DIMENSION)
+    bad = {"great": 1e20, "small": 1e-30, "denormal": 1e-42}
+    milvus.upsert([{"id": name, "embedding": [value] * DIMENSION, "embedding_version": 1, "title": name, "year": 1}
+                   for name, value in bad.items()])
+    rows = wait_for(lambda: (found := milvus.client.search(milvus.collection, [vector(1)], limit=200, consistency_level="Strong")[0])
+                    and len(found) > len(films) and found)
+    assert any(not math.isfinite(row["distance"]) for row in rows), "the server that this is for"
+    scoreless = {row["id"] for row in rows if not math.isfinite(row["distance"])}
+    engine = start("hybrid")
+    wait_for(lambda: engine.request("GET", "/readyz").status == 200)
+
+    def found():
+        results = engine.search(vector(1), k=200).json["results"]
+        assert all(hit["score"] is not None for hit in results)
+        return {hit["id"] for hit in results}
+
+    # Its searches may be some seconds behind.
+    wait_for(lambda: found() == {row["id"] for row in rows} - scoreless)
+    for name in scoreless:
+        similar = wait_for(lambda name=name: (answer := engine.request("GET", engine.media_path(name, "/similar"))).status != 404 and answer)
+        assert similar.status == 409 and "has no direction" in similar.json["detail"], similar
 
 
 def test_shadow_compares_and_falls_back(start, films, media, milvus, tool, stack):
@@ -540,11 +626,21 @@ def test_a_token_guards_all_but_the_probes(start, films):
     assert "opensesame" not in engine.log()
 
 
+NOWHERE = {"NEO4J_URI": "bolt://127.0.0.1:1", "MILVUS_URI": "http://127.0.0.1:1"}
+
+
 @pytest.mark.parametrize("arguments, changes, part", [
     (["--storage-mode", "dual"], {}, "neo4j_only"),
     (["--storage-mode", "hybrid"], {"MILVUS_URI": ""}, "MILVUS_URI"),
     (["--listen", "nowhere"], {}, "host:port"),
     (["--colection", "x"], {}, "--collection"),
+    # What Milvus would refuse, and what the API could not show: no server is asked.
+    (["--properties", "release date"], NOWHERE, "Give it another name in Milvus: release date=release_date"),
+    (["--properties", "RowID"], NOWHERE, "keeps this word for itself"),
+    (["--properties", ",".join(f"p{n}" for n in range(70))], NOWHERE, "names 70 properties"),
+    (["--collection", "my-movies"], NOWHERE, "--collection must be a name that Milvus takes, not 'my-movies'"),
+    (["--dimension", "40000"], NOWHERE, "--dimension must be a whole number from 0 to 32768"),
+    (["--properties", "title,reason"], NOWHERE, "'reason' is a name that the HTTP API"),
 ])
 def test_wrong_usage_is_refused(engine_path, env, media, films, arguments, changes, part):
     done = subprocess.run([engine_path, "--label", media.label, *arguments], env={**os.environ, **env, **changes},

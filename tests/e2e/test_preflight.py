@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import subprocess
+import urllib.parse
 import uuid
 
 import neo4j
@@ -203,6 +204,38 @@ def test_without_milvus_it_says_what_to_deploy(graph, preflight):
     result = preflight("--label", graph.label, MILVUS_URI=None)
     assert result.returncode == 5
     assert re.search(r"• Milvus is not configured. Deploy Milvus 2.3 or later with at least .* of memory and .* of disk", result.stdout)
+
+
+def test_an_open_secret_is_warned_of_once(preflight, env):
+    """By the name in the URL, which is one of the network; the connection stays here."""
+    postgres = urllib.parse.urlsplit(env["DATABASE_URL"])
+    redis = urllib.parse.urlsplit(env["REDIS_URL"])
+    assert postgres.password and redis.password
+    url = (f"host=db.example hostaddr=127.0.0.1 port={postgres.port} dbname={postgres.path[1:]} user={postgres.username}"
+           f" password={postgres.password}")
+    elsewhere = {"DATABASE_URL": url, "REDIS_URL": f"redis://:{redis.password}@0.0.0.0:{redis.port}"}
+    for arguments in (["--check-connectivity"], []):
+        result = preflight(*arguments, **elsewhere)
+        warnings = sorted(row[row.index("server=") :] for row in result.stderr.splitlines() if "event=open_secret" in row)
+        assert len(warnings) == 2, result.stderr
+        assert f"server=PostgreSQL address=postgresql://db.example:{postgres.port}{postgres.path} " in warnings[0]
+        assert f"server=Redis address=redis://0.0.0.0:{redis.port}/0 " in warnings[1]
+        assert postgres.password not in result.stderr and redis.password not in result.stderr
+    quiet = preflight("--check-connectivity")
+    assert "open_secret" not in quiet.stderr, "nothing leaves this machine"
+
+
+def test_no_query_of_the_address_of_neo4j_is_printed(env, media, tool):
+    """It is a routing driver's context; whatever stands there, messages don't repeat it."""
+    address = urllib.parse.urlsplit(env["NEO4J_URI"])
+    uri = f"neo4j://{address.hostname}:{address.port}?token=s3cret"
+    for embedding, part in (([1.0] * 32769, "have 32769 values"), ("text", "is a list with elements"), (None, "nothing to copy")):
+        media("MATCH (m:LABEL) DELETE m")
+        media.create([{"id": "one", "embedding": embedding}])
+        for command in ("preflight", "migrate-embeddings"):
+            done = tool.run(command, NEO4J_URI=uri)
+            assert part in done.stdout + done.stderr, done.stdout + done.stderr
+            assert "s3cret" not in done.stdout + done.stderr, (command, done.stdout + done.stderr)
 
 
 def test_a_field_of_the_learning_state_that_is_spelt_otherwise(graph, preflight, rl, env):  # noqa: F811

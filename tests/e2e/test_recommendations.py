@@ -1,6 +1,7 @@
 """Recommendations on a small graph whose right answers can be told by hand."""
 
 import json
+import math
 
 import pytest
 import redis
@@ -116,6 +117,29 @@ def test_in_hybrid_mode_the_vectors_come_from_milvus(start, people, media, milvu
     wait_for(lambda: engine.request("GET", "/readyz").status == 200)
     answer = ask(engine, user, strategy="vector", k=2)
     assert answer["source"] == "milvus" and ids(answer) == ["war-2", "war-3"]
+
+
+@pytest.mark.parametrize("mode, indexed", [("neo4j_only", False), ("neo4j_only", True), ("hybrid", False)])
+def test_what_was_liked_and_has_no_direction_leads_nowhere(start, people, media, milvus, tool, mode, indexed):  # noqa: F811
+    if mode == "hybrid":
+        tool.what[-1] = "title,year"
+        tool.copy("--dimension", DIMENSION)
+    bad = {"zero": [0.0] * DIMENSION, "great": [1e20] * DIMENSION, "nan": [math.nan] + [1.0] * (DIMENSION - 1)}
+    media.create([{"id": name, "title": name, "genre": "Bad", "embedding": embedding} for name, embedding in bad.items()])
+    if indexed:
+        media(f"CREATE VECTOR INDEX `v_LABEL` FOR (m:LABEL) ON m.embedding OPTIONS {{indexConfig: "
+              f"{{`vector.dimensions`: {DIMENSION}, `vector.similarity_function`: 'cosine', `vector.quantization.enabled`: false}}}}")
+        media("CALL db.awaitIndexes(60)")
+    user, other = people("me", war_1=5, zero=5, great=5, nan=5), people("other", zero=5, great=5, nan=5)
+    engine = start(mode)
+    wait_for(lambda: engine.request("GET", "/readyz").status == 200)
+    answer = ask(engine, user, strategy="vector", k=2)
+    assert ids(answer) == ["war-2", "war-3"] and answer["source"] == ("milvus" if mode == "hybrid" else "neo4j")
+    assert ids(ask(engine, user, strategy="hybrid", k=1)) == ["war-2"]
+    nothing = ask(engine, other, strategy="vector")
+    assert ids(nothing) == [] and "source" not in nothing
+    if indexed:
+        media("DROP INDEX `v_LABEL`")
 
 
 @pytest.mark.parametrize("body, part", [

@@ -13,7 +13,10 @@ TOO_MANY = ",".join(f"p{n}" for n in range(70))
 @pytest.mark.parametrize("flags, rule", [
     (["--properties", "release date"], "Give it another name in Milvus: release date=release_date"),
     (["--properties", "RowID"], "keeps this word for itself"),
-    (["--properties", "id", "--id-property", "uuid"], "the field id of the collection is the key itself"),
+    (["--properties", "old=id", "--id-property", "uuid"], "the field id of the collection is the key itself"),
+    (["--properties", "title,score"], "'score' is a name that the HTTP API of recommendation-engine keeps for itself"),
+    (["--properties", "id=legacy_id", "--id-property", "uuid"], "'id' is a name that the HTTP API"),
+    (["--properties", "embedding=x", "--embedding-property", "vec"], "'embedding' is a name that the HTTP API"),
     (["--properties", "embedding_version"], "kept on each node by Crossover itself"),
     (["--properties", TOO_MANY], "names 70 properties; a collection has room for 61"),
     (["--properties", "id"], "'id' is the id of each item already"),

@@ -1,11 +1,15 @@
 """A Milvus that refuses rows, answers with codes of trouble, or applies what it said had timed out."""
 
 import math
+import signal
+import threading
+import urllib.parse
 
 import pymilvus
 import pytest
 from conftest import wait_for
 from grpc_proxy import GrpcProxy, Once, status
+from proxy import Proxy
 from test_engine import DIMENSION, engine_path, outbox, settled, start, vector  # noqa: F401 (fixtures)
 from test_migrate_embeddings import items
 
@@ -261,6 +265,184 @@ def test_a_search_whose_deadline_milvus_reports_is_503(start, media, milvus, thr
     assert 3 <= asked < 20
     ill.clear()
     wait_for(lambda: engine.search(vector(1), k=1).status == 200)
+
+
+@pytest.mark.parametrize("code, reason", [(65535, "proxy TaskCondition context Done"), (10001, "context deadline exceeded")])
+def test_a_deadline_that_milvus_reports_leaves_the_change_in_the_outbox(start, media, milvus, through, code, reason):  # noqa: F811
+    """The write is applied all the same, some calls later: after the item had been changed and written anew."""
+    late = []
+
+    def rule(call, request, forward):
+        if call == "Upsert" and b"first" in request and not late:
+            late.append(forward)
+            return status("Upsert", code, reason)
+        return None
+
+    engine = start("dual_write", **through(rule))
+    assert engine.put("film", title="first", embedding=vector(1)).status == 201
+    wait_for(lambda: engine.metric('crossover_dual_write_total{result="failure"}') == 1)
+    assert outbox(media) == 1, "nobody knows what became of it"
+    assert engine.metric('crossover_errors_total{kind="timeout",system="milvus"}') == 1
+    assert engine.metric('crossover_dual_write_total{result="quarantined"}') == 0
+    assert engine.put("film", title="second", embedding=vector(2)).status == 200
+    wait_for(lambda: engine.metric('crossover_dual_write_total{result="success"}') == 1)
+    late[0]()  # the first one lands now: an old row
+    settled(media)  # by the reconciler, when the lease of the first has ended
+    assert engine.metric("crossover_reconciled_total") == 1
+    index = pymilvus.MilvusClient.prepare_index_params("embedding", index_type="HNSW", metric_type="COSINE",
+                                                       params={"M": 16, "efConstruction": 256})
+    milvus.client.create_index(milvus.physical(), index)
+    milvus.load()
+    assert milvus.rows(("title", "year"))["film"][2] == "second"
+
+
+def test_writes_that_time_out_while_milvus_answers_otherwise_keep_the_breaker_open(start, media, milvus, through):  # noqa: F811
+    ill = [True]
+
+    def rule(call, request, forward):
+        return status("Upsert", 65535, "proxy TaskCondition context Done") if call == "Upsert" and ill else None
+
+    where = through(rule)
+    engine = start("dual_write", **where)
+    looks = []
+
+    def is_down():
+        looks.append(engine.metric("crossover_milvus_up"))
+        return looks[-1] == 0
+
+    for n in range(200):
+        assert engine.put(f"film-{n:03}", title="t", year=n, embedding=vector(n)).status == 201
+        if is_down():
+            break
+    wait_for(is_down)
+    # From now on it is down until a write was taken, though each probe is answered.
+    depths, looks = set(), []
+    assert engine.status()["milvus_asked"] is False
+    wait_for(lambda: is_down() and False or depths.add(engine.metric("crossover_outbox_oldest_seconds")) or len(depths) >= 12)
+    assert set(looks) == {0}, looks
+    assert engine.metric('crossover_dual_write_total{result="success"}') == 0
+    ill.clear()
+    settled(media)
+    wait_for(lambda: engine.metric("crossover_milvus_up") == 1)
+    assert engine.status()["milvus_asked"] is True
+
+
+def test_an_outage_that_took_no_write_along_is_over_with_the_first_answer(start, media, milvus, through):  # noqa: F811
+    away = []
+
+    def rule(call, request, forward):
+        return status("DescribeCollection", 2, "node is starting") if call == "DescribeCollection" and away else None
+
+    engine = start("dual_write", **through(rule))
+    assert engine.put("film", title="t", year=1, embedding=vector(1)).status == 201
+    settled(media)
+    wait_for(lambda: engine.metric("crossover_milvus_up") == 1)
+    away.append(True)
+    wait_for(lambda: engine.metric("crossover_milvus_up") == 0)
+    away.clear()
+    wait_for(lambda: engine.metric("crossover_milvus_up") == 1)
+    assert engine.metric('crossover_dual_write_total{result="failure"}') == 0
+
+
+def test_a_look_that_waits_says_so_and_ends_with_the_mode(start, media, milvus, tool, through, tmp_path):  # noqa: F811
+    """A collection that is released while anti-entropy reads it."""
+    media.make_ids_unique()
+    media.create([{"id": f"film-{n}", "title": "t", "year": n, "embedding": vector(n)} for n in range(5)])
+    tool.what[-1] = "title,year"
+    tool.copy("--dimension", 8)
+    released = [True]
+
+    def rule(call, request, forward):
+        return status("Query", 101, "collection not loaded") if call == "Query" and released else None
+
+    config = tmp_path / "config.yaml"
+
+    def write_mode(mode):
+        config.write_text(f"storage:\n  mode: {mode}\n")
+
+    def lease():
+        return media("MATCH (l:CrossoverLease {name: $name}) RETURN l.owner AS owner", name="anti-entropy " + media.collection)
+
+    write_mode("dual_write")
+    where = through(rule)
+    engine = start("dual_write", "--anti-entropy-secs", "1", "--config", config, STORAGE_MODE="", **where)
+    engine.close()
+    engine.command.remove("--storage-mode")
+    engine.command.remove("dual_write")
+    engine.start()
+    waiting = 'event=anti_entropy result=waiting error='
+    wait_for(lambda: waiting in engine.log())
+    asked = engine.metric('crossover_errors_total{kind="unavailable",system="milvus"}')
+    wait_for(lambda: engine.metric('crossover_errors_total{kind="unavailable",system="milvus"}') >= asked + 3)
+    assert "collection not loaded" in engine.log()
+    since = engine.log().rpartition("event=listening")[2]
+    assert since.count(waiting) == 1, "once, for it is the same all the time"
+    assert len(lease()) == 1
+    write_mode("neo4j_only")
+    engine.signal(signal.SIGHUP)
+    wait_for(lambda: "event=anti_entropy result=stopped" in engine.log())
+    wait_for(lambda: lease() == [])
+    assert engine.status()["storage_mode"] == "neo4j_only"
+
+
+def test_errors_of_neo4j_in_a_look_are_not_milvuss(env, start, media, milvus, tool):  # noqa: F811
+    media.make_ids_unique()
+    media.create([{"id": f"film-{n}", "title": "t", "year": n, "embedding": vector(n)} for n in range(5)])
+    tool.what[-1] = "title,year"
+    tool.copy("--dimension", 8)
+    target = urllib.parse.urlsplit(env["NEO4J_URI"])
+    proxy = Proxy((target.hostname, target.port))
+    try:
+        engine = start("dual_write", "--anti-entropy-secs", "1", NEO4J_URI=f"bolt://{proxy.address}")
+        proxy.hold(b"`embedding_version` ORDER BY")  # the look's scan of Neo4j
+        wait_for(proxy.held)
+        proxy.cut()
+        wait_for(lambda: "event=anti_entropy" in engine.log())
+        wait_for(lambda: "event=anti_entropy result=done" in engine.log())
+        text = engine.request("GET", "/metrics").body.decode()
+        faults = [row for row in text.splitlines() if row.startswith("crossover_errors_total{")]
+        assert any('system="neo4j"' in row for row in faults), faults
+        assert not any('system="milvus"' in row for row in faults), faults
+    finally:
+        proxy.close()
+
+
+def test_a_search_does_not_wait_for_another_thread_that_opens_the_collection(start, media, milvus, through):  # noqa: F811
+    released = threading.Event()
+
+    def rule(call, request, forward):
+        if call == "ShowCollections":  # a part of opening it
+            released.wait()
+
+    def refused():
+        answer = engine.search(vector(1), k=1)
+        assert answer.status == 503, answer
+        return "is still being opened" in engine.log()
+
+    try:
+        engine = start("hybrid", **through(rule))
+        wait_for(refused)
+    finally:
+        released.set()
+    assert engine.put("film", title="One", embedding=vector(1)).status == 201
+    wait_for(lambda: engine.search(vector(1), k=1).status == 200)
+
+
+def test_what_the_index_is_waited_for_is_said_once(start, media, milvus, through):  # noqa: F811
+    refusing = [True]
+
+    def rule(call, request, forward):
+        return status("LoadCollection", 305, "no resource group") if call == "LoadCollection" and refusing else None
+
+    engine = start("hybrid", **through(rule))
+    assert engine.put("film", title="One", embedding=vector(1)).status == 201
+    said = 'event=milvus_index state="waiting for Milvus: '
+    wait_for(lambda: said in engine.log())
+    assert "no resource group" in engine.log()
+    refusing.clear()
+    wait_for(lambda: "event=milvus_index state=loaded" in engine.log())
+    assert engine.log().count(said) == 1
+    assert engine.search(vector(1), k=1).status == 200
 
 
 def test_a_released_collection_and_a_rate_limit_say_what_to_do(media, milvus, tool, through):

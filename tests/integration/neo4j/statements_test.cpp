@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <fstream>
+#include <future>
 #include <limits>
 #include <optional>
 #include <random>
@@ -25,7 +26,8 @@
 
 /// docs/statements.md holds every statement that src/neo4j sends, the operators of its plan that would hurt
 /// with a hundred million nodes, and whether its work grows with them. Here all of src/neo4j is called, what
-/// it sends is read along on the wire, and planned and profiled on labels of 10⁴ and 10⁵ items.
+/// it sends is read along on the wire, and planned and profiled on labels of 10⁴ and 10⁵ items; what is sent
+/// over Bolt 6 only, on the server of BOLT6_URI.
 ///
 /// CROSSOVER_UPDATE_DOCS=1 writes the file anew and keeps what was said by hand of statements it knows.
 namespace crossover::neo4j {
@@ -134,35 +136,45 @@ class Statements : public testing::Test {
         many_label_ = "Many" + std::to_string(random());
     }
     ~Statements() override {
-        for (const auto& label : {few_label_, many_label_}) {
-            cypher("DROP CONSTRAINT " + label + "_id IF EXISTS");
-            cypher("MATCH (m:" + label + ") CALL { WITH m DETACH DELETE m } IN TRANSACTIONS OF 10000 ROWS");
+        for (auto* driver : {&driver_, &bolt6_}) {
+            for (const auto& label : {few_label_, many_label_}) {
+                cypher("DROP INDEX " + label + "_vectors IF EXISTS", {}, driver);
+                cypher("DROP CONSTRAINT " + label + "_id IF EXISTS", {}, driver);
+                cypher(
+                    "MATCH (m:" + label + ") CALL { WITH m DETACH DELETE m } IN TRANSACTIONS OF 10000 ROWS",
+                    {}, driver);
+            }
+            cypher("MATCH (u:User) WHERE u.id STARTS WITH 'statements-' DETACH DELETE u", {}, driver);
         }
         cypher("DROP CONSTRAINT statements_user IF EXISTS");
-        cypher("MATCH (u:User) WHERE u.id STARTS WITH 'statements-' DETACH DELETE u");
         cypher("MATCH (c:EmbeddingChange) WHERE c.key STARTS WITH 'statements-' DELETE c");
     }
 
-    void cypher(const std::string& text, const bolt::Parameters& parameters = {}) {
-        driver_.session({.database = "neo4j", .timeout = 300s}).run(text, parameters).consume();
+    void cypher(const std::string& text, const bolt::Parameters& parameters = {},
+                bolt::Driver* driver = nullptr) {
+        (driver == nullptr ? driver_ : *driver)
+            .session({.database = "neo4j", .timeout = 300s})
+            .run(text, parameters)
+            .consume();
     }
 
     /// Items of two dimensions; titles, directors and genres repeat; three users have seen fifty each.
-    void load(const std::string& label, std::int64_t items) {
-        cypher("CREATE CONSTRAINT " + label + "_id FOR (m:" + label + ") REQUIRE m.id IS UNIQUE");
+    void load(const std::string& label, std::int64_t items, bolt::Driver* driver = nullptr) {
+        cypher("CREATE CONSTRAINT " + label + "_id FOR (m:" + label + ") REQUIRE m.id IS UNIQUE", {}, driver);
         cypher(
             "UNWIND range(0, $items - 1) AS i CALL { WITH i CREATE (:" + label +
                 " {id: 'm' + toString(1000000 + i), title: 't' + toString(i % 1000), director: 'd' + "
                 "toString(i % 1000), genre: 'g' + toString(i % 20), embedding: [toFloat(i % 97) + 1, 1.0], "
                 "embedding_version: i}) } IN TRANSACTIONS OF 10000 ROWS",
-            {{"items", items}});
+            {{"items", items}}, driver);
         cypher(
             "UNWIND range(1, 3) AS u MERGE (user:User {id: 'statements-' + toString(u)}) WITH user, u "
             "UNWIND range(0, 49) AS i MATCH (m:" +
-            label +
-            " {id: 'm' + toString(1000000 + i * u)}) "
-            "MERGE (user)-[:VIEWED {rating: 5, at: i}]->(m)");
-        cypher("CALL db.awaitIndexes(300)");
+                label +
+                " {id: 'm' + toString(1000000 + i * u)}) "
+                "MERGE (user)-[:VIEWED {rating: 5, at: i}]->(m)",
+            {}, driver);
+        cypher("CALL db.awaitIndexes(300)", {}, driver);
     }
 
     /// Entries of the outbox whose lease has ended long ago, half of them another collection's.
@@ -185,6 +197,8 @@ class Statements : public testing::Test {
     }
 
     void call_everything(Recorder& recorder, const std::string& label, std::int64_t items);
+    void read_pages_over_bolt6(Recorder& recorder, const std::string& label);
+    void search_all(Recorder& recorder, bolt::Driver& driver, const sync::MediaMapping& mapping, bool bad);
     static std::string normal(std::string text, const std::string& label) {
         for (std::size_t at = 0; (at = text.find(label, at)) != std::string::npos; at += 1) {
             text.replace(at, label.size(), kLabel);
@@ -193,10 +207,10 @@ class Statements : public testing::Test {
     }
 
     /// "PROFILE" or "EXPLAIN"; nothing that it writes stays.
-    bolt::Map plan(const std::string& how, const Recorder::Statement& statement) {
+    bolt::Map plan(const std::string& how, const Recorder::Statement& statement, bolt::Driver& driver) {
         auto parameters = statement.parameters;
         if (parameters.find("key") != nullptr) parameters.set("key", "statements-again");
-        auto session = driver_.session({.database = "neo4j", .fetch_size = -1, .timeout = 300s});
+        auto session = driver.session({.database = "neo4j", .fetch_size = -1, .timeout = 300s});
         auto transaction = session.begin();
         auto found = transaction.run(how + " " + statement.text, bolt::Parameters(std::move(parameters)))
                          .consume()
@@ -205,9 +219,48 @@ class Statements : public testing::Test {
         return found;
     }
 
+    static bolt::AuthToken bolt6_credentials() {
+        return bolt::AuthToken::basic(bolt::test::environment("BOLT6_USER"),
+                                      bolt::test::environment("BOLT6_PASSWORD"));
+    }
+
     bolt::Driver driver_ = bolt::test::connect();
+    bolt::Driver bolt6_{bolt::parse_uri(bolt::test::environment("BOLT6_URI")), bolt6_credentials()};
     std::string few_label_, many_label_;
 };
+
+/// Exact searches under each metric. `bad`: the label has an embedding that can't be compared, and it is
+/// counted.
+void Statements::search_all(Recorder& recorder, bolt::Driver& driver, const sync::MediaMapping& mapping,
+                            bool bad) {
+    const std::vector<float> wanted = {1, 0.5F};
+    for (const auto metric : {sync::Metric::cosine, sync::Metric::inner_product, sync::Metric::l2}) {
+        auto searched = mapping;
+        searched.metric = metric;
+        const std::string under =
+            metric == sync::Metric::cosine ? "" : " under " + std::string(sync::to_string(metric));
+        recorder.now("vector index" + under);
+        recorder.apart("AS flaw ", "count of what exact searches leave out" + under);
+        std::promise<void> counted;
+        Neo4jSearcher searcher(driver, "neo4j", searched, [&](std::int64_t) { counted.set_value(); });
+        searcher.index_name(Deadline::after(300s));
+        recorder.now((bad ? "exact search of a label with a bad embedding" : "exact search") + under);
+        searcher.nearest({wanted, 10, {}}, Deadline::after(300s));
+        if (bad) counted.get_future().wait();
+    }
+}
+
+/// The page reads that differ from those over Bolt 5.
+void Statements::read_pages_over_bolt6(Recorder& recorder, const std::string& label) {
+    bolt::Driver driver(bolt::parse_uri(bolt::test::environment("BOLT6_URI")), bolt6_credentials(), {},
+                        recorder.connector());
+    MediaStore store(driver, "neo4j", mapping_of(label), true);
+    const auto stop_at_once = [](sync::ScannedBatch&&) { return false; };
+    recorder.now("the first page of a copy, over Bolt 6");
+    store.scan({}, 1000, stop_at_once);
+    recorder.now("a page of a copy, over Bolt 6");
+    store.scan({ItemId("m1000001"), ItemId("m1000003")}, 1000, stop_at_once);
+}
 
 void Statements::call_everything(Recorder& recorder, const std::string& label, std::int64_t items) {
     bolt::Driver driver(bolt::parse_uri(bolt::test::environment("NEO4J_URI")), bolt::test::credentials(), {},
@@ -265,6 +318,8 @@ void Statements::call_everything(Recorder& recorder, const std::string& label, s
         recorder.now("preflight's sample");
         auto session = driver.session({.database = database, .fetch_size = -1});
         store.judge(draw_sample(session, label, 1000).elements, [](const sync::Rejected&) {});
+        recorder.now("a sample of the whole label");
+        draw_sample(session, label, static_cast<std::size_t>(items) + 1);
         recorder.now("versions by element id");
         session
             .run(MediaQueries(mapping).versions_by_element(),
@@ -272,17 +327,23 @@ void Statements::call_everything(Recorder& recorder, const std::string& label, s
             .consume();
     }
 
-    recorder.now("vector index");
+    search_all(recorder, driver, mapping, false);
     const std::vector<float> wanted = {1, 0.5F};
     const search::Filter filter = {{"title", search::Comparison::equal, {std::string("t7")}}};
-    {
-        Neo4jSearcher searcher(driver, database, mapping);
-        searcher.index_name(soon);
-        recorder.now("exact search");
-        searcher.nearest({wanted, 10, {}}, soon);
-        recorder.now("exact search with a filter");
-        searcher.nearest({wanted, 10, filter}, soon);
-    }
+    recorder.now("exact search with a filter");
+    Neo4jSearcher(driver, database, mapping).nearest({wanted, 10, filter}, soon);
+    cypher("CREATE (:" + label + " {id: 'bad', embedding: [0.0 / 0.0, 0.0]})");
+    search_all(recorder, driver, mapping, true);
+    cypher("MATCH (m:" + label + " {id: 'bad'}) DELETE m");
+    cypher("CREATE VECTOR INDEX " + label + "_vectors FOR (m:" + label +
+           ") ON m.embedding OPTIONS {indexConfig: {`vector.dimensions`: 2, `vector.similarity_function`: "
+           "'cosine'}}");
+    cypher("CALL db.awaitIndexes(300)");
+    recorder.now("search by the vector index");
+    Neo4jSearcher(driver, database, mapping).nearest({wanted, 10, {}}, soon);
+    recorder.now("search by the vector index with a filter");
+    Neo4jSearcher(driver, database, mapping).nearest({wanted, 1, filter}, soon);
+
     recorder.now("viewings of a user");
     ViewingGraph graph(driver, database, mapping);
     graph.count_of("statements-1", soon);
@@ -324,12 +385,22 @@ void Statements::call_everything(Recorder& recorder, const std::string& label, s
     MediaStore(driver, database, mapping, true).quarantined(written, std::vector<sync::Presence>(1), soon);
     recorder.now("refused items: forgotten");
     log.settlement({})->changed(written, std::vector<sync::Presence>(1), {}, soon);
+    recorder.now("refused items: looked at, without an index");
+    driver.session({.database = database}).execute_write([&](bolt::Transaction& transaction) {
+        RefusedItems(mapping).look(transaction, MediaQueries(mapping), written, false);
+    });
     recorder.now("refused items: all forgotten");
     driver.session({.database = database}).execute_write([&](bolt::Transaction& transaction) {
         return RefusedItems(mapping).forget_some(transaction);
     });
     recorder.now("outbox: claimed");
     log.claim(100);
+    recorder.now("outbox: discarded");
+    cypher(
+        "CREATE (:EmbeddingChange {key: 'statements-of-another-kind', collection: $collection, media_id: "
+        "7, version: 1, op: 'put', created_at: 0, owner: 'gone', lease: -1})",
+        {{"collection", mapping.collection}});
+    EXPECT_EQ(log.claim(1).discarded, 1);
     recorder.now("outbox: depth");
     log.depth(soon);
 
@@ -352,30 +423,36 @@ void Statements::call_everything(Recorder& recorder, const std::string& label, s
         lease->expect_writes();
         recorder.now("lease given up");
     }
+    {
+        const auto lease =
+            Lease::acquire(driver, database, {"statements-" + label + "-2", mapping.collection}, 10s,
+                           [](const std::string&) {}, {});
+        recorder.now("lease given up with everything settled");
+    }
+    recorder.now("right to take a lease");
+    Lease::require_right_to_take(driver, database);
     cypher("MATCH (l:CrossoverLease) WHERE l.name STARTS WITH 'statements-' DELETE l");
     recorder.now("heartbeat");
     Heartbeat heartbeat(driver, database, mapping.collection, "statements");
     heartbeat.beat("dual_write", soon);
+    recorder.now("heartbeat that begins an epoch");
+    heartbeat.beat("neo4j_only", soon);
     recorder.now("last heartbeat");
     heartbeat.withdraw(soon);
-
-    // Last, for it leaves a label that no statement can compare.
-    recorder.now("exact search of a label with a bad embedding");
-    cypher("CREATE (:" + label + " {id: 'bad', embedding: [0.0, 0.0]})");
-    Neo4jSearcher(driver, database, mapping).nearest({wanted, 10, {}}, soon);
+    recorder.now("burial of an earlier release's replica, uncaptured");
+    cypher("CREATE (:EngineReplica {id: 'statements-unowned', mode: 'neo4j_only', seen_at: 0})");
+    driver.session({.database = database}).execute_write([&](bolt::Transaction& transaction) {
+        look_at_barrier(transaction, mapping.collection);
+    });
 }
 
 TEST_F(Statements, AreWhatTheFileSays) {
     cypher("CREATE CONSTRAINT statements_user IF NOT EXISTS FOR (u:User) REQUIRE u.id IS UNIQUE");
     ChangeLog(driver_, "neo4j", mapping_of(few_label_)).prepare();
-    std::map<std::string, std::pair<std::set<std::string>, std::int64_t>> few;
     Rows seen;
-    for (const auto& [label, items] : {std::pair{few_label_, kFew}, {many_label_, kMany}}) {
-        load(label, items);
-        load_outbox(items);
-        Recorder recorder;
-        call_everything(recorder, label, items);
-        cypher("CALL db.prepareForReplanning(60)");
+    std::map<std::string, std::int64_t> few;
+    const auto observe = [&](const Recorder& recorder, const std::string& label, std::int64_t items,
+                             bolt::Driver& driver) {
         for (const auto& statement : recorder.statements()) {
             const auto text = normal(statement.text, label);
             Row row{"–", "–", "", text};
@@ -383,17 +460,15 @@ TEST_F(Statements, AreWhatTheFileSays) {
             std::int64_t hits = 0;
             // Of the schema there is no plan.
             if (!text.starts_with("SHOW") && !text.starts_with("CREATE CONSTRAINT") &&
-                !text.starts_with("CREATE INDEX") && !text.starts_with("DROP") &&
-                !text.starts_with("CALL db.")) {
+                !text.starts_with("CREATE INDEX") && !text.starts_with("DROP")) {
                 SCOPED_TRACE(statement.name);
                 try {
-                    walk(plan("PROFILE", statement), operators, hits);
+                    walk(plan("PROFILE", statement, driver), operators, hits);
                 } catch (const Error& error) {
-                    // What can't be repeated, or stumbles over the bad embedding, has a plan all the same.
-                    ASSERT_TRUE(error.native_code() == "Neo.ClientError.Statement.ArgumentError" ||
-                                error.native_code() == "Neo.ClientError.Schema.ConstraintValidationFailed")
+                    // What can't be repeated has a plan all the same.
+                    ASSERT_EQ(error.native_code(), "Neo.ClientError.Schema.ConstraintValidationFailed")
                         << error.what();
-                    walk(plan("EXPLAIN", statement), operators, hits);
+                    walk(plan("EXPLAIN", statement, driver), operators, hits);
                 }
                 if (!operators.empty()) {
                     row.plan.clear();
@@ -401,15 +476,35 @@ TEST_F(Statements, AreWhatTheFileSays) {
                 }
             }
             if (items == kFew) {
-                few[text] = {operators, hits};
+                few[text] = hits;
                 continue;
             }
             const auto before = few.find(text);
-            if (before != few.end() && hits > 0) {
-                row.work = hits <= 2 * before->second.second + 1000 ? "the same" : "grows";
-            }
+            if (before != few.end() && hits > 0)
+                row.work = hits <= 2 * before->second + 1000 ? "the same" : "grows";
             seen.push_back({statement.name, row});
         }
+    };
+    for (const auto& [label, items] : {std::pair{few_label_, kFew}, {many_label_, kMany}}) {
+        load(label, items);
+        load_outbox(items);
+        Recorder recorder;
+        call_everything(recorder, label, items);
+        cypher("CALL db.prepareForReplanning(60)");
+        observe(recorder, label, items, driver_);
+    }
+    for (const auto& [label, items] : {std::pair{few_label_, kFew}, {many_label_, kMany}}) {
+        load(label, items, &bolt6_);
+        Recorder recorder;
+        read_pages_over_bolt6(recorder, label);
+        cypher("CALL db.prepareForReplanning(60)", {}, &bolt6_);
+        Recorder pages;  // the others are those of Bolt 5
+        for (const auto& statement : recorder.statements()) {
+            if (!statement.text.starts_with("CYPHER 25")) continue;
+            pages.now(statement.name.substr(0, statement.name.find(" (")));
+            pages.add(statement.text, statement.parameters);
+        }
+        observe(pages, label, items, bolt6_);
     }
 
     // A page's versions are read beside the page before, so that two may come in either order: names go by

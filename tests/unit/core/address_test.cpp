@@ -70,6 +70,8 @@ TEST(Address, AnOpenSecretIsWarnedOfOnce) {
     for (int i = 0; i < 3; ++i) {
         warn_of_open_secret("Redis", "10.0.0.7", "redis://10.0.0.7:6379/0", "use rediss://");
         warn_of_open_secret("Redis", "127.0.0.1", "redis://127.0.0.1:6379/0", "use rediss://");
+        for (const char* socket : {"", "/run/postgresql", "@abstract"})
+            warn_of_open_secret("PostgreSQL", socket, "postgresql:///agentdb", "add sslmode=require");
     }
     set_log_writer({});
     EXPECT_THAT(lines,

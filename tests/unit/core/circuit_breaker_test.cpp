@@ -67,5 +67,44 @@ TEST_F(CircuitBreakerTest, WhoLearntNothingLeavesTheTurnToTheNext) {
     EXPECT_TRUE(breaker.admits(now + 500ms));
 }
 
+TEST_F(CircuitBreakerTest, AProbeLetsACallBeTriedAndOnlyTheCallCloses) {
+    fail_times(3);
+    now += 500ms;
+    ASSERT_TRUE(breaker.admits(now));
+    breaker.probe_succeeded();
+    EXPECT_FALSE(breaker.closed());
+    EXPECT_FALSE(breaker.admits(now)) << "who has probed may still try";
+    breaker.failed(now);
+    EXPECT_FALSE(breaker.admits(now + 999ms)) << "the pause has doubled";
+    now += 1000ms;
+    ASSERT_TRUE(breaker.admits(now));
+    breaker.probe_succeeded();
+    breaker.undecided();
+    EXPECT_TRUE(breaker.admits(now)) << "there was nothing to try: the next may";
+    breaker.succeeded();
+    EXPECT_TRUE(breaker.closed());
+}
+
+TEST_F(CircuitBreakerTest, FailedCallsAddUpWhateverProbesSayBetweenThem) {
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_TRUE(breaker.closed()) << i;
+        breaker.failed(now);
+        if (breaker.admits(now)) breaker.probe_succeeded();
+    }
+    EXPECT_FALSE(breaker.closed());
+}
+
+TEST_F(CircuitBreakerTest, WhatProbesAloneHaveOpenedAProbeCloses) {
+    for (int i = 0; i < 3; ++i) breaker.probe_failed(now);
+    EXPECT_FALSE(breaker.closed());
+    ASSERT_TRUE(breaker.admits(now + 500ms));
+    breaker.probe_succeeded();
+    EXPECT_TRUE(breaker.closed());
+    for (int i = 0; i < 2; ++i) breaker.probe_failed(now);
+    breaker.probe_succeeded();
+    breaker.probe_failed(now);
+    EXPECT_TRUE(breaker.closed()) << "not three in a row";
+}
+
 }  // namespace
 }  // namespace crossover

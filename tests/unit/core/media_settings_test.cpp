@@ -98,15 +98,31 @@ TEST(SoundMedia, WhatIsThereAlready) {
     EXPECT_EQ(refusal("embedding"),
               "--properties: 'embedding' is the embedding of each item already: leave it out.");
     EXPECT_EQ(refusal("uuid", uuid), "--properties: 'uuid' is the id of each item already: leave it out.");
-    EXPECT_THAT(refusal("id", uuid), HasSubstr("the field id of the collection is the key itself."));
-    EXPECT_EQ(refusal("id=legacy_id", uuid), "was accepted");
-    EXPECT_THAT(refusal("embedding", vector),
+    EXPECT_THAT(refusal("legacy_id=id", uuid),
+                HasSubstr("the field id of the collection is the key itself."));
+    EXPECT_THAT(refusal("x=embedding", vector),
                 HasSubstr("the field embedding of the collection is the vector itself."));
     EXPECT_THAT(refusal("embedding_version"), HasSubstr("kept on each node by Crossover itself"));
     EXPECT_THAT(refusal("crossover_touched"), HasSubstr("kept on each node by Crossover itself"));
     EXPECT_THAT(refusal("x=embedding_version"), HasSubstr("is the version itself"));
     EXPECT_THAT(refusal("a=x,b=x"), HasSubstr("'a' and 'b' would both be the field x."));
     EXPECT_THAT(refusal("a,b,a=c"), HasSubstr("names 'a' twice"));
+}
+
+TEST(SoundMedia, NamesThatTheApiKeepsForItself) {
+    const auto others = [](Settings& settings) {
+        settings.id_property = "uuid";
+        settings.embedding_property = "vector";
+    };
+    for (const char* name : {"id", "embedding", "score", "reason"}) {
+        for (const std::string& text : {std::string(name), std::string(name) + "=field"}) {
+            EXPECT_THAT(refusal(text, others),
+                        testing::StartsWith("--properties: '" + std::string(name) +
+                                            "' is a name that the HTTP API of recommendation-engine keeps"))
+                << text;
+        }
+    }
+    EXPECT_EQ(refusal("Score,reasons,rating=score"), "was accepted");
 }
 
 TEST(SoundMedia, TooManyProperties) {
