@@ -325,10 +325,10 @@ class Backfill {
     }
 
     void migrate() {
-        neo4j::prepare_epochs(driver_, options_.database);
         lease_ = neo4j::Lease::acquire(
             driver_, options_.database, lease_name(options_.mapping.collection), sync::WriteTiming{}.timeout,
             [this](const std::string& what) { say(what); }, stop_);
+        neo4j::prepare_epochs(driver_, options_.database);
         neo4j::RefusedItems::prepare(driver_, options_.database);
         const std::int64_t epoch = pass_barrier("now");
         if (!any_replica_) {

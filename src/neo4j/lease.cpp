@@ -73,9 +73,12 @@ auto with_right_to_write(const std::string& database, Action action) {
     try {
         return action();
     } catch (const Error& error) {
-        const auto& code = error.native_code();
-        if (code.find("Forbidden") == std::string::npos && code.find("AccessMode") == std::string::npos)
-            throw;
+        // Security.Forbidden, General.ForbiddenOnReadOnlyDatabase, General.WriteOnReadOnlyAccessDatabase,
+        // Statement.AccessMode
+        const auto says = [&](const char* word) {
+            return error.native_code().find(word) != std::string::npos;
+        };
+        if (!says("Forbidden") && !says("ReadOnly") && !says("AccessMode")) throw;
         throw Error(
             System::neo4j, ErrorKind::not_ready,
             fmt::format("This user may not write to database {}: the copy keeps its lease there, in a "

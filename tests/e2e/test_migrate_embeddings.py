@@ -151,20 +151,20 @@ def test_batches_of_one(media, milvus, tool):
 
 def test_carried_properties_keep_type_and_value(media, milvus, tool):
     media.make_ids_unique()
-    values = [{"flag": True, "count": 2**62, "score": 0.1, "mixed": 7, "text": 'quote " \\ 🎬'},
-              {"flag": False, "count": -1, "score": 3, "mixed": "seven", "text": ""},
-              {"flag": None, "count": None, "score": None, "mixed": None, "text": None}]
+    values = [{"flag": True, "count": 2**62, "rating": 0.1, "mixed": 7, "text": 'quote " \\ 🎬'},
+              {"flag": False, "count": -1, "rating": 3, "mixed": "seven", "text": ""},
+              {"flag": None, "count": None, "rating": None, "mixed": None, "text": None}]
     media.create([item(f"i{n}", n, **row) for n, row in enumerate(values)])
-    tool.what[-1] = "flag,count,score,mixed,text,nowhere"
+    tool.what[-1] = "flag,count,rating,mixed,text,nowhere"
     tool.copy()
-    rows = milvus.rows(("flag", "count", "score", "mixed", "text", "nowhere"))
+    rows = milvus.rows(("flag", "count", "rating", "mixed", "text", "nowhere"))
     # Milvus 2.3 has no null: the type's zero stands for it.
     assert [rows[f"i{n}"][2:] for n in range(3)] == [
         (True, 2**62, 0.1, "7", 'quote " \\ 🎬', ""), (False, -1, 3.0, "seven", "", ""), (False, 0, 0.0, "", "", "")]
     types = {field["name"]: field["type"].name for field in milvus.client.describe_collection(media.collection)["fields"]}
-    assert {name: types[name] for name in ("id", "embedding", "embedding_version", "flag", "count", "score", "mixed", "nowhere")} == {
+    assert {name: types[name] for name in ("id", "embedding", "embedding_version", "flag", "count", "rating", "mixed", "nowhere")} == {
         "id": "VARCHAR", "embedding": "FLOAT_VECTOR", "embedding_version": "INT64", "flag": "BOOL", "count": "INT64",
-        "score": "DOUBLE", "mixed": "VARCHAR", "nowhere": "VARCHAR"}
+        "rating": "DOUBLE", "mixed": "VARCHAR", "nowhere": "VARCHAR"}
     assert tool.validate("--full-scan")["consistent"] == 3
 
 
