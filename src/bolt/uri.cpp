@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/url.hpp>
 #include <charconv>
 #include <optional>
@@ -44,6 +45,22 @@ Address parse_address(const std::string& text) {
     return {parsed->host_address(), *port};
 }
 
+namespace {
+
+/// Not by Boost's own range of parameters: that of 1.81 reads beyond the end of some queries.
+void add_parameters(std::string_view query, Map& context) {
+    const auto decoded = [](std::string_view part) { return boost::urls::pct_string_view(part).decode(); };
+    while (!query.empty()) {
+        const auto parameter = query.substr(0, query.find('&'));
+        query.remove_prefix(std::min(query.size(), parameter.size() + 1));
+        const auto key = parameter.substr(0, parameter.find('='));
+        const auto value = parameter.substr(std::min(parameter.size(), key.size() + 1));
+        if (!key.empty()) context.set(decoded(key), decoded(value));
+    }
+}
+
+}  // namespace
+
 Uri parse_uri(const std::string& text) {
     const auto refuse = [&](const std::string& why) {
         return Error(System::config, ErrorKind::usage,
@@ -74,8 +91,7 @@ Uri parse_uri(const std::string& text) {
     if (!path.empty() && path != "/") throw refuse("it has a path; the database is named by NEO4J_DATABASE");
     if (uri.routing) {
         uri.routing_context.set("address", to_string(uri.address));
-        for (const auto& parameter : url.params())
-            uri.routing_context.set(std::string(parameter.key), std::string(parameter.value));
+        add_parameters(url.encoded_query(), uri.routing_context);
     } else if (url.has_query() && !url.query().empty()) {
         throw refuse("only neo4j:// takes parameters");
     }

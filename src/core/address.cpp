@@ -223,8 +223,9 @@ std::optional<std::string> understood_address(std::string_view text) {
     if (scheme_end == std::string_view::npos) {
         if (!contains(text, '=')) {
             // A word alone may be anything.
-            const bool address = is_host_and_port(text) && text.find(':') > 0 && is_digit(text.back());
-            return address && contains(text, ':') ? std::optional(std::string(text)) : std::nullopt;
+            const bool address = contains(text, ':') && !text.starts_with(':') && is_host_and_port(text) &&
+                                 is_digit(text.back());
+            return address ? std::optional(std::string(text)) : std::nullopt;
         }
         const auto address = from_keywords(text);
         return address ? std::optional(to_uri("postgresql", *address)) : std::nullopt;

@@ -37,6 +37,8 @@ TEST(UriTest, ReadsHostsAndPorts) {
 TEST(UriTest, TakesTheRoutingContextFromTheQuery) {
     const Uri uri = parse_uri("neo4j://h:1?policy=eu&region=a%20b");
     EXPECT_EQ(uri.routing_context, (Map{{"address", "h:1"}, {"policy", "eu"}, {"region", "a b"}}));
+    EXPECT_EQ(parse_uri("neo4j://h?flag&empty=&sum=a=b&&%20=+").routing_context,
+              (Map{{"address", "h:7687"}, {"flag", ""}, {"empty", ""}, {"sum", "a=b"}, {" ", "+"}}));
     EXPECT_TRUE(parse_uri("bolt://h").routing_context.empty());
 }
 
