@@ -34,8 +34,8 @@ bool sleep_for(std::chrono::milliseconds duration, const std::stop_token& stop);
 
 /// Calls `action` until it succeeds. While it throws errors that pass, `on_wait(error)` hears of each and it
 /// is tried again after a growing wait, for as long as it takes: a person decides when that is too long.
-/// A code that nobody knows is tried a bounded number of times (core/patience.h). Throws other errors at once,
-/// and `cancelled` when `stop` is requested meanwhile.
+/// A code that nobody knows is tried a bounded number of times (core/patience.h). Throws other errors at
+/// once, and `cancelled` when `stop` is requested meanwhile.
 template <class OnWait, class Action>
 auto ride_out(const std::stop_token& stop, OnWait&& on_wait, Action&& action) {
     Backoff backoff;

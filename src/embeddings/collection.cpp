@@ -118,7 +118,7 @@ Error shape_conflict(const std::string& address, const std::string& name, const 
 }
 
 void compare_shapes(const std::string& address, const milvus::CollectionInfo& found,
-                        const milvus::CollectionSpec& wanted) {
+                    const milvus::CollectionSpec& wanted) {
     const auto& spec = found.spec;
     if (spec.dimension != wanted.dimension) {
         throw shape_conflict(
@@ -148,10 +148,10 @@ void compare_shapes(const std::string& address, const milvus::CollectionInfo& fo
         if (same == spec.properties.end()) {
             for (const auto& foreign : found.foreign_fields) {
                 if (!foreign.starts_with(property.name + ": ")) continue;
-                throw shape_conflict(address, wanted.name,
-                                     fmt::format("its field {} is {}, not {}", property.name,
-                                                 foreign.substr(property.name.size() + 2),
-                                                 to_string(property.type)));
+                throw shape_conflict(
+                    address, wanted.name,
+                    fmt::format("its field {} is {}, not {}", property.name,
+                                foreign.substr(property.name.size() + 2), to_string(property.type)));
             }
             throw shape_conflict(address, wanted.name, fmt::format("has no field {}", property.name));
         }

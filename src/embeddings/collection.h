@@ -54,8 +54,8 @@ class Collection : public sync::VectorStore, public sync::TargetScanner {
     /// False where Milvus would not keep the mark of whose it is: its user may not alter collections.
     bool marked() const { return marked_; }
     bool adopted() const { return adopted_; }  ///< by this call, from another source
-    /// Names the last adoption from another source, kept in Milvus; empty where there was none. What was known
-    /// of the collection before it, a checkpoint's progress, is void.
+    /// Names the last adoption from another source, kept in Milvus; empty where there was none. What was
+    /// known of the collection before it, a checkpoint's progress, is void.
     const std::string& takeover() const { return takeover_; }
     /// Made by an earlier version: texts that were no strings, integers or booleans have other forms there.
     bool has_former_texts() const { return former_texts_; }

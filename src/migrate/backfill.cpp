@@ -14,8 +14,8 @@
 #include "core/retry.h"
 #include "embeddings/collection.h"
 #include "migrate/checkpoint_journal.h"
-#include "migrate/erasure_guard.h"
 #include "migrate/copy_pipeline.h"
+#include "migrate/erasure_guard.h"
 #include "migrate/fenced_version_check.h"
 #include "migrate/fixer.h"
 #include "migrate/former_texts.h"
@@ -340,10 +340,9 @@ class Backfill {
         check_.emplace(mapping_, media_->ordered(), *lease_);
         outage_.emplace([this](Deadline deadline) { demand_collection(deadline); });
         guard_.emplace(client_, *collection_);
-        fixer_.emplace(
-            Fixer::Ports{*media_, *collection_, *lease_, *check_, *outage_,
-                         [this](const Error& error) { say_waiting(error); }, erasure_rule()},
-            mapping_, stop_);
+        fixer_.emplace(Fixer::Ports{*media_, *collection_, *lease_, *check_, *outage_,
+                                    [this](const Error& error) { say_waiting(error); }, erasure_rule()},
+                       mapping_, stop_);
         try {
             fixer_->wait_out_former_writes([this](const std::string& state) { say(state); });
             if (checkpoint_.phase == Phase::copy) copy();

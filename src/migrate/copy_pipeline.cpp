@@ -308,9 +308,9 @@ bool CopyPipeline::resync(Settling& settling) {
         const std::span<const ItemId> ids(settling.resync.data(), rows);
         sync::SyncOutcome outcome;
         try {
-            outcome = sync::sync(ports_.source, *ports_.target, *ports_.check, mapping_, ids,
-                                 {.write_deadline = *deadline,
-                                  .on_erasing_invalid = settings_.on_erasing_invalid});
+            outcome =
+                sync::sync(ports_.source, *ports_.target, *ports_.check, mapping_, ids,
+                           {.write_deadline = *deadline, .on_erasing_invalid = settings_.on_erasing_invalid});
         } catch (const Error& error) {
             if (!settling.patience.has_for(error)) throw;
             count_error(error);

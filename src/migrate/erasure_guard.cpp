@@ -20,7 +20,8 @@ void ErasureGuard::admit(std::span<const ItemId> ids) {
         found_ = client_.count(collection_.ref(), milvus::Consistency::session, soon());
     }
     for (std::size_t first = 0; first < ids.size(); first += milvus::kMaxQueryRows) {
-        const auto some = ids.subspan(first, std::min<std::size_t>(milvus::kMaxQueryRows, ids.size() - first));
+        const auto some =
+            ids.subspan(first, std::min<std::size_t>(milvus::kMaxQueryRows, ids.size() - first));
         const auto rows =
             client_.query_by_ids(collection_.ref(), some, {}, milvus::Consistency::session, soon());
         for (const auto& id : rows.ids) erased_.insert(std::hash<ItemId>()(id));

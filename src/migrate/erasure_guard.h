@@ -29,7 +29,7 @@ class ErasureGuard {
     milvus::Client& client_;
     const embeddings::Collection& collection_;
     std::mutex mutex_;
-    std::optional<std::int64_t> found_;      ///< rows of the collection when the first was to go
+    std::optional<std::int64_t> found_;       ///< rows of the collection when the first was to go
     std::unordered_set<std::size_t> erased_;  ///< hashes of ids with a row: one may come twice
 };
 

@@ -47,9 +47,9 @@ sync::SyncOutcome Fixer::fix(std::span<const ItemId> ids) {
         }
         ports_.lease.expect_writes();
         try {
-            auto outcome = sync::sync(ports_.source, ports_.target, ports_.check, mapping_, left,
-                                      {.write_deadline = deadline,
-                                       .on_erasing_invalid = ports_.on_erasing_invalid});
+            auto outcome =
+                sync::sync(ports_.source, ports_.target, ports_.check, mapping_, left,
+                           {.write_deadline = deadline, .on_erasing_invalid = ports_.on_erasing_invalid});
             left = std::move(outcome.still_moving);
             append(all, std::move(outcome));
         } catch (const Error& error) {

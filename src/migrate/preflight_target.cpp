@@ -27,8 +27,7 @@ std::vector<std::string> obstacles(bolt::Driver& source, milvus::Client* target,
             embeddings::require_ours(target->address(), *found,
                                      neo4j::known_source_mark(source, database, mapping));
         }
-        if (const auto opened =
-                embeddings::Collection::open(*target, mapping.collection, mapping, soon())) {
+        if (const auto opened = embeddings::Collection::open(*target, mapping.collection, mapping, soon())) {
             require_present_texts(*opened, source, database, mapping);
         }
     });

@@ -253,12 +253,8 @@ struct Printer {
         add(out, "[{}]", time.tz_id);
     }
     void operator()(const bolt::Duration& duration) { add_duration(out, duration); }
-    void operator()(const bolt::Point2D& point) {
-        add_point(point.srid, {point.x, point.y});
-    }
-    void operator()(const bolt::Point3D& point) {
-        add_point(point.srid, {point.x, point.y, point.z});
-    }
+    void operator()(const bolt::Point2D& point) { add_point(point.srid, {point.x, point.y}); }
+    void operator()(const bolt::Point3D& point) { add_point(point.srid, {point.x, point.y, point.z}); }
     void add_point(std::int64_t srid, std::initializer_list<double> coordinates) {
         add(out, "SRID={};POINT", srid);
         char before = '(';

@@ -69,7 +69,8 @@ struct Rejected {
     std::string element_id;
     RejectionReason reason;
     std::string detail;  ///< e.g. "512 values, expected 768"; may be empty
-    bool narrow = false;  ///< too long only for the collection as it is: one of Crossover's making would take it
+    bool narrow =
+        false;  ///< too long only for the collection as it is: one of Crossover's making would take it
 };
 /// The id of a rejected item; empty where it has none that a row could have.
 std::optional<ItemId> id_of(const Rejected& rejected);

@@ -5,7 +5,8 @@
 namespace crossover::sync {
 
 /// Whose rows a collection of Milvus holds: the nodes of a label in a database of Neo4j. Kept in both stores:
-/// in Neo4j as `(:CrossoverSource {collection, label, id, id_property, embedding_property})`, in Milvus as properties of the collection.
+/// in Neo4j as `(:CrossoverSource {collection, label, id, id_property, embedding_property})`, in Milvus as
+/// properties of the collection.
 struct SourceMark {
     std::string label;
     std::string database;

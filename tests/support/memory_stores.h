@@ -245,7 +245,7 @@ class MemoryTarget : public sync::VectorStore {
     explicit MemoryTarget(Script& script) : script_(&script) {}
 
     std::map<ItemId, Row> rows;
-    std::set<ItemId> refused;  ///< each of them takes its whole batch with it
+    std::set<ItemId> refused;   ///< each of them takes its whole batch with it
     bool other_fields = false;  ///< it was made anew, and refuses every batch
 
     void upsert(sync::ItemBatch& batch, Deadline) override {

@@ -126,8 +126,9 @@ TEST(Status, ACodeThatIsOnlyInTheSentencePassesAsTheCodeWould) {
     const std::string flush = "failed to call flush to data coordinator: ";
     for (const char* words :
          {"service not ready[datacoord=1]: Initializing", "service unavailable", "node offline[node=3]",
-          "rpc error: code = Unavailable desc = connection closed", "channel not found[channel=by-dev-rootcoord-dml_0]",
-          "segment not found[segment=7]", "replica not available"}) {
+          "rpc error: code = Unavailable desc = connection closed",
+          "channel not found[channel=by-dev-rootcoord-dml_0]", "segment not found[segment=7]",
+          "replica not available"}) {
         EXPECT_EQ(kind_of({65535, 1, flush + words}), ErrorKind::unavailable) << words;
     }
     EXPECT_EQ(kind_of({65535, 1, flush + "collection not found[collection=c]"}), ErrorKind::not_found);

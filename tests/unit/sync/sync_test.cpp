@@ -399,10 +399,10 @@ TEST(Sweep, TellsTheQuarantinedFromTheMissing) {
     const auto into = [](std::set<ItemId>& ids) {
         return [&](std::span<const ItemId> told) { ids.insert(told.begin(), told.end()); };
     };
-    const auto result = sweep({world.source, world.source, rows, into(different), into(quarantined),
-                               [](std::int64_t) {}, [](const Error&) {},
-                               [](std::int64_t, std::int64_t) { return true; }},
-                              {});
+    const auto result =
+        sweep({world.source, world.source, rows, into(different), into(quarantined), [](std::int64_t) {},
+               [](const Error&) {}, [](std::int64_t, std::int64_t) { return true; }},
+              {});
     EXPECT_EQ(different, (std::set<ItemId>{ItemId("changed"), ItemId("deleted"), ItemId("new"),
                                            ItemId("missing"), ItemId("mended"), ItemId("twice")}));
     EXPECT_EQ(quarantined, (std::set<ItemId>{ItemId("bad"), ItemId("shared")}));
