@@ -68,6 +68,7 @@ class MemorySource : public sync::SourceStore, public sync::SourceScanner {
     std::vector<sync::Rejected> idless;  ///< nodes without a usable id
     /// What settlements recorded of ids that are no row.
     std::map<ItemId, std::pair<sync::Presence, sync::RejectionReason>> records;
+    std::unique_lock<std::recursive_mutex> lock() { return std::unique_lock(script_->mutex); }
 
     sync::Versions read_versions(std::span<const ItemId> ids, Deadline) override {
         const std::lock_guard lock(script_->mutex);
@@ -221,6 +222,7 @@ class MemorySettlement : public sync::Settlement {
     explicit MemorySettlement(MemorySource& source) : source_(source) {}
     std::vector<std::size_t> changed(std::span<const ItemId> ids, std::span<const sync::Presence> before,
                                      std::span<const sync::Rejected> rejected, Deadline deadline) override {
+        const auto lock = source_.lock();  // one transaction
         const auto after = source_.read_versions(ids, deadline).presences;
         std::vector<std::size_t> positions;
         for (std::size_t i = 0; i < ids.size(); ++i) {
