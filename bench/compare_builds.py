@@ -13,15 +13,13 @@ import argparse
 import collections
 import contextlib
 import json
-import os
 import pathlib
 import statistics
 import subprocess
 import sys
 import time
-import types
 
-from run import DIMENSION, ROOT, Servers, await_quiet, say
+from run import DIMENSION, ROOT, Servers, await_quiet, run_measured, say
 
 import numpy
 import psycopg
@@ -53,17 +51,8 @@ class Comparison:
                     self.measured[name][build].append(value)
                 say(f"{build}: " + ", ".join(f"{name} {value:,.3f}" for name, value in figures.items()))
 
-    def timed(self, command, **environment):
-        """What one run of a program printed as JSON, with the processor time that it took."""
-        with open(self.options.out / "compare.log", "w") as log:
-            process = subprocess.Popen(list(map(str, command)), env={**self.servers.environment, **environment},
-                                       stdout=subprocess.PIPE, stderr=log, text=True, cwd=self.options.out)  # fmt: skip
-            output = process.stdout.read()
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != 0:
-            sys.exit(f"error: {command} ended with {process.returncode}; see {log.name}\n{output}")
-        return {**json.loads(output), "cpu_seconds": usage.ru_utime + usage.ru_stime}
+    def timed(self, command):
+        return run_measured([str(part) for part in command], self.servers.environment, self.options.out, "compare.log")
 
     # -- embeddings --
 
@@ -112,10 +101,8 @@ class Comparison:
                                      "embedding: $vector}", vector=[1.0] * DIMENSION)  # fmt: skip
 
         def measure(build, programs):
-            served = types.SimpleNamespace(options=self.options, servers=self.servers)
-
             def start(mode, label, collection):
-                return contextlib.closing(Service(served, [
+                return contextlib.closing(Service(self, [
                     str(programs / "recommendation-engine"), "--listen", "127.0.0.1:0", "--storage-mode", mode, "--label", label,
                     "--collection", collection, "--shadow-share", "0"], r"event=listening.* address=(\S+)"))  # fmt: skip
 
@@ -151,16 +138,14 @@ class Comparison:
     def feedback(self):
         client = redis.Redis.from_url(self.servers.environment["REDIS_URL"])
         client.flushdb()
-        numbers = {"redis": 0, "postgres": 0}
 
         def measure(build, programs):
             figures = {}
-            for mode in numbers:
+            for mode in ("redis", "postgres"):
                 client.flushdb()
                 command = [str(programs / "recommendation-engine"), "--listen", "127.0.0.1:0", "--label", f"Put{build}", "--properties",
                            "title", "--dimension", str(DIMENSION), "--storage-mode", "neo4j_only"]  # fmt: skip
-                served = types.SimpleNamespace(options=self.options, servers=self.servers)
-                with contextlib.closing(Service(served, command, r"event=listening.* address=(\S+)", AGENTDB_MODE=mode, MILVUS_URI="",
+                with contextlib.closing(Service(self, command, r"event=listening.* address=(\S+)", AGENTDB_MODE=mode, MILVUS_URI="",
                                                 DATABASE_URL=self.database(build, "feedback"))) as service:  # fmt: skip
                     if mode == "postgres":
                         wait_for(lambda: client.exists("rl:control:primary"))

@@ -117,6 +117,18 @@ class Servers:
             driver.execute_query("CALL db.awaitIndexes(300)")
 
 
+def run_measured(command, environment, folder, log_name):
+    """Runs one program in `folder`; what it printed as JSON, with its processor time."""
+    with open(folder / log_name, "w") as log:
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True, cwd=folder)
+        output = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        sys.exit(f"error: {shlex.join(command)} ended with {process.returncode}; see {log.name}\n{output}")
+    return {**json.loads(output), "cpu_seconds": usage.ru_utime + usage.ru_stime}
+
+
 class Bench:
     def __init__(self, options, servers):
         self.options = options
@@ -127,19 +139,8 @@ class Bench:
         return str(self.options.bin / name)
 
     def run(self, name, command):
-        """Runs one program; what it printed as JSON, with its processor time."""
         busy = await_quiet()
-        with open(self.options.out / f"{name}.log", "w") as log:
-            process = subprocess.Popen(
-                command, env=self.servers.environment, stdout=subprocess.PIPE, stderr=log, text=True, cwd=self.options.out
-            )
-            output = process.stdout.read()
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != 0:
-            sys.exit(f"error: {shlex.join(command)} ended with {process.returncode}; see {log.name}\n{output}")
-        result = json.loads(output)
-        result["cpu_seconds"] = usage.ru_utime + usage.ru_stime
+        result = run_measured(command, self.servers.environment, self.options.out, f"{name}.log")
         result["busy_before"] = busy
         self.measured[name].append(result)
         return result

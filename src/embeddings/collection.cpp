@@ -117,6 +117,12 @@ Error shape_conflict(const std::string& address, const std::string& name, const 
                              address, name, what));
 }
 
+const milvus::PropertySpec* find_field(const milvus::CollectionSpec& spec, const std::string& name) {
+    const auto found = std::find_if(spec.properties.begin(), spec.properties.end(),
+                                    [&](const auto& field) { return field.name == name; });
+    return found == spec.properties.end() ? nullptr : &*found;
+}
+
 void compare_shapes(const std::string& address, const milvus::CollectionInfo& found,
                     const milvus::CollectionSpec& wanted) {
     const auto& spec = found.spec;
@@ -143,9 +149,8 @@ void compare_shapes(const std::string& address, const milvus::CollectionInfo& fo
                         spec.fields.vector, wanted.fields.id, wanted.fields.vector));
     }
     for (const auto& property : wanted.properties) {
-        const auto same = std::find_if(spec.properties.begin(), spec.properties.end(),
-                                       [&](const auto& other) { return other.name == property.name; });
-        if (same == spec.properties.end()) {
+        const auto* same = find_field(spec, property.name);
+        if (same == nullptr) {
             for (const auto& foreign : found.foreign_fields) {
                 if (!foreign.starts_with(property.name + ": ")) continue;
                 throw shape_conflict(
@@ -189,20 +194,30 @@ class ColumnLoan {
     milvus::ColumnBatch& borrower_;
 };
 
-bool adopt_fields(const milvus::CollectionInfo& found, sync::MediaMapping& mapping) {
-    mapping.max_id_bytes = std::min(found.spec.id_max_length, kMaxIdBytes);
-    std::size_t known = 0;
+/// What open_or_create() calls the first one behind an alias.
+std::string first_name(const std::string& alias) {
+    return alias + "_v1";
+}
+
+void adopt_limits_of(const milvus::CollectionSpec& spec, sync::MediaMapping& mapping) {
+    mapping.max_id_bytes = std::min(spec.id_max_length, kMaxIdBytes);
     for (auto& property : mapping.properties) {
-        for (const auto& field : found.spec.properties) {
-            if (field.name != property.field) continue;
-            ++known;
-            property.max_bytes = field.max_length;
-            if (property.type_source == sync::TypeSource::setting) continue;
-            property.type = from_milvus(field.type);
-            property.type_source = sync::TypeSource::collection;
-        }
+        if (const auto* field = find_field(spec, property.field)) property.max_bytes = field->max_length;
     }
-    return known == mapping.properties.size();
+}
+
+/// False where it lacks a property, whose type stays as it was.
+bool adopt_fields_of(const milvus::CollectionSpec& spec, sync::MediaMapping& mapping) {
+    adopt_limits_of(spec, mapping);
+    bool all = true;
+    for (auto& property : mapping.properties) {
+        const auto* field = find_field(spec, property.field);
+        all = all && field != nullptr;
+        if (field == nullptr || property.type_source == sync::TypeSource::setting) continue;
+        property.type = from_milvus(field->type);
+        property.type_source = sync::TypeSource::collection;
+    }
+    return all;
 }
 
 }  // namespace
@@ -210,14 +225,12 @@ bool adopt_fields(const milvus::CollectionInfo& found, sync::MediaMapping& mappi
 std::optional<milvus::CollectionInfo> find_collection(milvus::Client& client, const std::string& alias,
                                                       Deadline deadline) {
     const auto behind = client.describe_alias(alias, deadline);
-    return client.describe_collection(behind.value_or(Collection::first_name(alias)), deadline);
+    return client.describe_collection(behind.value_or(first_name(alias)), deadline);
 }
 
 void adopt_fields(milvus::Client& client, const std::string& alias, sync::MediaMapping& mapping,
                   Deadline deadline) {
-    if (const auto found = find_collection(client, alias, deadline)) {
-        adopt_fields(*found, mapping);
-    }
+    if (const auto found = find_collection(client, alias, deadline)) adopt_fields_of(found->spec, mapping);
 }
 
 bool adopt_mapping(milvus::Client& client, const std::string& alias, sync::MediaMapping& mapping,
@@ -227,7 +240,7 @@ bool adopt_mapping(milvus::Client& client, const std::string& alias, sync::Media
     mapping.id_kind =
         found->spec.id_kind == milvus::IdKind::string ? sync::IdKind::string : sync::IdKind::integer;
     if (mapping.dimension == 0) mapping.dimension = static_cast<std::uint32_t>(found->spec.dimension);
-    return adopt_fields(*found, mapping);
+    return adopt_fields_of(found->spec, mapping);
 }
 
 void require_ours(const std::string& address, const milvus::CollectionInfo& collection,
@@ -283,17 +296,15 @@ std::optional<Collection> Collection::open(milvus::Client& client, const std::st
     return collection;
 }
 
-std::string Collection::first_name(const std::string& alias) {
-    return alias + "_v1";
-}
-
-void Collection::require_possible(milvus::Client& client, const std::string& alias,
-                                  const sync::MediaMapping& mapping, Deadline deadline) {
-    if (open(client, alias, mapping, deadline)) return;
+std::optional<Collection> Collection::require_possible(milvus::Client& client, const std::string& alias,
+                                                       const sync::MediaMapping& mapping, Deadline deadline) {
+    auto found = open(client, alias, mapping, deadline);
+    if (found) return found;
     const auto name = first_name(alias);
     if (const auto leftover = client.describe_collection(name, deadline)) {
         compare_shapes(client.address(), *leftover, make_spec(name, mapping, false));
     }
+    return std::nullopt;
 }
 
 Collection Collection::open_or_create(milvus::Client& client, const std::string& alias,
@@ -359,12 +370,7 @@ bool Collection::claim(const Claimant& claimant, Deadline deadline) {
 }
 
 void Collection::adopt_limits(sync::MediaMapping& mapping) const {
-    mapping.max_id_bytes = std::min(spec_.id_max_length, kMaxIdBytes);
-    for (auto& property : mapping.properties) {
-        for (const auto& field : spec_.properties) {
-            if (field.name == property.field) property.max_bytes = field.max_length;
-        }
-    }
+    adopt_limits_of(spec_, mapping);
 }
 
 void Collection::upsert(sync::ItemBatch& batch, Deadline deadline) {

@@ -41,12 +41,10 @@ class Collection : public sync::VectorStore, public sync::TargetScanner {
     /// mark is marked, unless its description names another label. Throws `conflict` where it is another's
     /// and is not to be adopted, naming both. Returns whether it was taken from another.
     bool claim(const Claimant& claimant, Deadline deadline);
-    /// Throws `conflict` where open_or_create() would; creates nothing.
-    static void require_possible(milvus::Client& client, const std::string& alias,
-                                 const sync::MediaMapping& mapping, Deadline deadline);
+    /// Throws `conflict` where open_or_create() would; creates nothing, and returns what open() does.
+    static std::optional<Collection> require_possible(milvus::Client& client, const std::string& alias,
+                                                      const sync::MediaMapping& mapping, Deadline deadline);
 
-    /// What open_or_create() calls the first one behind an alias.
-    static std::string first_name(const std::string& alias);
     const std::string& name() const { return ref_.name; }  ///< physical
     const milvus::CollectionRef& ref() const { return ref_; }
     std::int64_t id() const { return id_; }    ///< the server's; another after drop and re-create

@@ -30,9 +30,8 @@ void warn_of(const embeddings::Collection& collection) {
     }
     if (collection.has_former_texts()) {
         warn(
-            "it was filled by an earlier version of Crossover, which wrote times, points, lists and floats "
-            "as "
-            "other texts; 'migrate preflight' says whether that concerns you");
+            "it was filled by an earlier version of Crossover, which wrote times, points, lists and "
+            "floats as other texts; 'migrate preflight' says whether that concerns you");
     }
 }
 

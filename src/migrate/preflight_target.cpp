@@ -22,14 +22,13 @@ std::vector<std::string> obstacles(bolt::Driver& source, milvus::Client* target,
     if (target == nullptr) return found;
     const auto soon = [] { return Deadline::after(std::chrono::seconds(10)); };
     attempt([&] {
-        embeddings::Collection::require_possible(*target, mapping.collection, mapping, soon());
-        if (const auto found = embeddings::find_collection(*target, mapping.collection, soon())) {
-            embeddings::require_ours(target->address(), *found,
+        const auto opened =
+            embeddings::Collection::require_possible(*target, mapping.collection, mapping, soon());
+        if (const auto there = embeddings::find_collection(*target, mapping.collection, soon())) {
+            embeddings::require_ours(target->address(), *there,
                                      neo4j::known_source_mark(source, database, mapping));
         }
-        if (const auto opened = embeddings::Collection::open(*target, mapping.collection, mapping, soon())) {
-            require_present_texts(*opened, source, database, mapping);
-        }
+        if (opened) require_present_texts(*opened, source, database, mapping);
     });
     return found;
 }

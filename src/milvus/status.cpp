@@ -56,7 +56,7 @@ constexpr KnownCode kKnownCodes[] = {
     {7, ErrorKind::overloaded},         // disk limit exceeded
     {8, ErrorKind::overloaded},         // rate limit exceeded
     {9, ErrorKind::overloaded},         // quota exceeded, or writing denied
-    {10, ErrorKind::rejected},          // unimplemented
+    {10, ErrorKind::rejected},          // a call that this server does not have
     {11, ErrorKind::overloaded},        // time tick long delay
     {12, ErrorKind::overloaded},        // resource insufficient
     {100, ErrorKind::not_found},        // collection
