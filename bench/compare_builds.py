@@ -86,6 +86,14 @@ class Comparison:
         result["cpu_ms"] = 1000 * (service.cpu_seconds() - cpu) / result["requests"] if result.get("requests") else 0
         return result
 
+    def make_labels(self):
+        """One for each build, with an item that tells types and dimension."""
+        with self.servers.neo4j() as driver:
+            for build in self.builds:
+                driver.execute_query(f"CREATE CONSTRAINT IF NOT EXISTS FOR (m:Put{build}) REQUIRE m.id IS UNIQUE")
+                driver.execute_query(f"MERGE (m:Put{build} {{id: 'first'}}) SET m += {{title: 'First', genre: 'Drama', year: 2000, "
+                                     "embedding: $vector}", vector=[1.0] * DIMENSION)  # fmt: skip
+
     def engine(self):
         label = f"Media{self.options.items}"
         chance = numpy.random.default_rng(11)
@@ -94,11 +102,7 @@ class Comparison:
         self.timed([self.options.former / "migrate", "migrate-embeddings", "--label", label, "--collection", "compare_search", "--properties",
                     "title,genre,year", "--checkpoint-file", "search.checkpoint", "--quarantine-file", "search.quarantine", "--output", "json"])  # fmt: skip
         await_quiet(600)
-        with self.servers.neo4j() as driver:
-            for build in self.builds:
-                driver.execute_query(f"CREATE CONSTRAINT IF NOT EXISTS FOR (m:Put{build}) REQUIRE m.id IS UNIQUE")
-                driver.execute_query(f"MERGE (m:Put{build} {{id: 'first'}}) SET m += {{title: 'First', genre: 'Drama', year: 2000, "
-                                     "embedding: $vector}", vector=[1.0] * DIMENSION)  # fmt: skip
+        self.make_labels()
 
         def measure(build, programs):
             def start(mode, label, collection):
@@ -136,6 +140,7 @@ class Comparison:
         return url.rpartition("/")[0] + "/" + name
 
     def feedback(self):
+        self.make_labels()
         client = redis.Redis.from_url(self.servers.environment["REDIS_URL"])
         client.flushdb()
 

@@ -1,5 +1,7 @@
 #include "neo4j/cypher.h"
 
+#include <fmt/format.h>
+
 namespace crossover::neo4j {
 
 std::string quote_name(const std::string& name) {
@@ -58,6 +60,11 @@ std::optional<std::vector<double>> numbers_of(const bolt::Value& value) {
         numbers.push_back(number_of(element));
     }
     return numbers;
+}
+
+Error undecodable(const bolt::Decoder& fields) {
+    return Error(System::neo4j, ErrorKind::protocol,
+                 fmt::format("Neo4j sent a record that can't be decoded: {}.", to_string(fields.error())));
 }
 
 }  // namespace crossover::neo4j

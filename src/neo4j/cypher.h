@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "bolt/packstream.h"
 #include "bolt/value.h"
+#include "core/error.h"
 #include "core/item_id.h"
 
 /// Small conversions between Cypher's values and ours.
@@ -23,6 +25,8 @@ std::string text_of(const bolt::Value& value);
 std::int64_t integer_of(const bolt::Value& value);
 /// 0 where the value is no number.
 double number_of(const bolt::Value& value);
+/// `protocol`: the fields of a record were read in a form that they don't have.
+Error undecodable(const bolt::Decoder& fields);
 /// Of a list of integers and floats, or a VECTOR; empty where the value is neither.
 std::optional<std::vector<double>> numbers_of(const bolt::Value& value);
 

@@ -12,8 +12,8 @@
 namespace crossover::neo4j {
 namespace {
 
-/// Numbers tried at a time, and how often: a label that is one node in a hundred still gives enough.
-constexpr std::size_t kDraw = 10'000;
+/// How often as many numbers as nodes are wanted are tried: a label that is one node in ten still gives
+/// enough.
 constexpr int kDraws = 20;
 
 /// "4:0a1b…:1234": what comes before the number, and the number.
@@ -36,7 +36,12 @@ std::vector<std::string> texts(bolt::Session& session, const std::string& query,
                                const bolt::Parameters& parameters = {}) {
     std::vector<std::string> found;
     auto result = session.run(query, parameters);
-    while (const auto row = result.next()) found.push_back(text_of(row->at(0)));
+    bolt::RecordView row;  // no object for each of ten thousand rows
+    std::string_view text;
+    while (result.next(row)) {
+        if (!row.fields.read_string(text)) throw undecodable(row.fields);
+        found.emplace_back(text);
+    }
     return found;
 }
 
@@ -58,8 +63,9 @@ LabelSample draw_sample(bolt::Session& session, const std::string& label, std::s
             std::uniform_int_distribution<std::uint64_t> any(from->number, to->number);
             for (int draw = 0; draw < kDraws && elements.size() < size; ++draw) {
                 bolt::List drawn;
-                for (std::size_t i = 0; i < kDraw; ++i) {
-                    drawn.push_back(fmt::format("{}{}", from->prefix, any(random)));
+                drawn.reserve(size);
+                for (std::size_t i = 0; i < size; ++i) {
+                    drawn.emplace_back(from->prefix + std::to_string(any(random)));
                 }
                 for (auto& element :
                      texts(session, match + "WHERE elementId(m) IN $elements RETURN elementId(m)",

@@ -10,6 +10,7 @@
 #include <unordered_set>
 
 #include "core/error.h"
+#include "neo4j/cypher.h"
 #include "neo4j/label_sample.h"
 #include "neo4j/media_query.h"
 #include "neo4j/read_session.h"
@@ -42,6 +43,9 @@ constexpr int kMostSilences = 3;
 // legacy ones are smaller.
 constexpr std::chrono::microseconds kVersionMargin = 5min;
 
+// Evens out ranges to within a twentieth.
+constexpr std::size_t kNodesForABoundary = 500;
+
 constexpr bolt::Version kVectorsSince{6, 0};
 constexpr const char* kNoVector = "Neo.ClientError.Statement.ArgumentError";
 
@@ -49,11 +53,6 @@ std::int64_t clock_version() {
     return std::chrono::duration_cast<std::chrono::microseconds>(
                std::chrono::system_clock::now().time_since_epoch())
         .count();
-}
-
-Error undecodable(const bolt::Decoder& fields) {
-    return Error(System::neo4j, ErrorKind::protocol,
-                 fmt::format("Neo4j sent a record that can't be decoded: {}.", to_string(fields.error())));
 }
 
 Rejected duplicate(const ItemId& id) {
@@ -564,7 +563,8 @@ std::int64_t MediaStore::count_with_embedding() {
 std::vector<ItemId> MediaStore::range_boundaries(std::size_t parts) {
     if (parts < 2) return {};
     auto open = state_->session(-1);
-    const auto sample = draw_sample(open, state_->mapping.label);
+    const auto sample =
+        draw_sample(open, state_->mapping.label, std::min(kSampleNodes, parts * kNodesForABoundary));
     std::vector<ItemId> ids;
     auto result =
         open.run(state_->queries.ids_of_elements(), MediaQueries::elements_parameter(sample.elements));
