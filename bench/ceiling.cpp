@@ -21,12 +21,12 @@
 
 #include "bolt/connection.h"
 #include "bolt/driver.h"
-#include "embeddings/collection.h"
 #include "milvus/client.h"
 #include "neo4j/inventory.h"
 #include "neo4j/media_query.h"
 #include "neo4j/row_decoder.h"
 #include "net/tcp.h"
+#include "vectors/collection.h"
 
 namespace crossover {
 namespace {
@@ -79,7 +79,7 @@ class Drain : public Load {
 
     /// One pass over all records; `sink` returns false to end it early. The fields are in the receive buffer.
     void pass(const std::function<bool(bolt::Decoder)>& sink) {
-        constexpr bolt::Patience patience{kCallTimeout, std::nullopt};
+        constexpr bolt::WaitLimits limits{kCallTimeout, std::nullopt};
         bolt::TransactionExtra extra;
         extra.database = database_;
         extra.access = bolt::AccessMode::read;
@@ -87,9 +87,9 @@ class Drain : public Load {
         connection_->protocol().run(query_, {}, &extra);
         connection_->protocol().pull(-1);
         connection_->flush(soon());
-        connection_->expect_success(patience, database_);
+        connection_->expect_success(limits, database_);
         for (;;) {
-            const auto& response = connection_->receive(patience).response;
+            const auto& response = connection_->receive(limits).response;
             if (response.kind == bolt::Response::Kind::success) return;
             if (response.kind != bolt::Response::Kind::record) {
                 throw connection_->to_error(response.metadata, database_);
@@ -264,8 +264,8 @@ class Scratch {
   public:
     Scratch(milvus::Client& client, const sync::MediaMapping& mapping) : client_(client) {
         drop();
-        ref_ = embeddings::Collection::open_or_create(client, kAlias, mapping, {{mapping.label, "", "bench"}},
-                                                      soon())
+        ref_ = vectors::Collection::open_or_create(client, kAlias, mapping, {{mapping.label, "", "bench"}},
+                                                   soon())
                    .ref();
     }
     ~Scratch() {

@@ -4,9 +4,9 @@
 
 #include <iostream>
 
+#include "base/error.h"
+#include "base/text.h"
 #include "commands.h"
-#include "core/error.h"
-#include "core/text.h"
 
 namespace crossover::cli {
 

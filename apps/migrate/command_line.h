@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "core/config.h"
-#include "setting_flags.h"
+#include "settings/setting_flags.h"
+#include "settings/settings.h"
 
 namespace crossover::cli {
 

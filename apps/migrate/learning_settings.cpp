@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include "agentdb/sample.h"
-#include "servers.h"
+#include "learning/copy/sample.h"
+#include "settings/servers.h"
 
 namespace crossover::cli {
 
-void take_learning_settings(const Settings& settings, agentdb::CopyOptions& options) {
+void take_learning_settings(const Settings& settings, learning::CopyOptions& options) {
     options.key_prefix = settings.agentdb_key_prefix;
     options.fields = {settings.agent_id_field,  settings.state_field,      settings.action_field,
                       settings.reward_field,    settings.next_state_field, settings.done_field,
@@ -21,12 +21,12 @@ void take_learning_settings(const Settings& settings, agentdb::CopyOptions& opti
 }
 
 std::vector<std::string> learning_faults(const Settings& settings) {
-    agentdb::CopyOptions options;
+    learning::CopyOptions options;
     take_learning_settings(settings, options);
     std::vector<std::string> faults;
     try {
         options.redis = redis_address(settings);
-        for (const auto& guess : agentdb::sample_fields(options)) {
+        for (const auto& guess : learning::sample_fields(options)) {
             if (!guess.looks_like.empty()) {
                 faults.push_back(fmt::format("{}: {}", redis::to_string(options.redis), guess.text()));
             }

@@ -3,13 +3,13 @@
 #include <string>
 #include <vector>
 
-#include "agentdb/copy.h"
-#include "core/config.h"
+#include "learning/copy/copy.h"
+#include "settings/settings.h"
 
 namespace crossover::cli {
 
 /// Prefix and field names of the learning state.
-void take_learning_settings(const Settings& settings, agentdb::CopyOptions& options);
+void take_learning_settings(const Settings& settings, learning::CopyOptions& options);
 
 /// What a look at a few of Redis's values finds spelt otherwise, for preflight: sentences with what to do.
 /// Throws nothing: a Redis that is away is another's finding.

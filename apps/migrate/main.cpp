@@ -9,10 +9,10 @@
 #include <stop_token>
 #include <thread>
 
+#include "base/error.h"
 #include "command_line.h"
-#include "core/error.h"
-#include "core/logging.h"
-#include "exit_code.h"
+#include "log/log.h"
+#include "settings/exit_code.h"
 
 namespace {
 

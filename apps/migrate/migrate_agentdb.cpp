@@ -2,21 +2,21 @@
 
 #include <nlohmann/json.hpp>
 
-#include "agentdb/compare.h"
-#include "agentdb/copy.h"
-#include "agentdb/reverse.h"
+#include "base/memory.h"
+#include "base/text.h"
 #include "commands.h"
-#include "core/memory.h"
-#include "core/text.h"
-#include "exit_code.h"
+#include "learning/copy/compare.h"
+#include "learning/copy/copy.h"
+#include "learning/copy/reverse.h"
 #include "learning_settings.h"
 #include "progress_view.h"
-#include "servers.h"
+#include "settings/exit_code.h"
+#include "settings/servers.h"
 
 namespace crossover::cli {
 namespace {
 
-using agentdb::Kind;
+using learning::Kind;
 
 constexpr std::int64_t kLargestBatch = 100'000;
 
@@ -26,7 +26,7 @@ constexpr std::int64_t kLargestBatch = 100'000;
 
 std::string plural_of(Kind kind) {
     static constexpr std::array<const char*, 4> kNames = {"experiences", "q_values", "policies", "agents"};
-    return kNames[agentdb::index_of(kind)];
+    return kNames[learning::index_of(kind)];
 }
 
 class MigrateAgentdb : public Command {
@@ -98,7 +98,7 @@ class MigrateAgentdb : public Command {
         }
     }
 
-    static void show(ProgressView& view, const agentdb::CopyProgress& progress) {
+    static void show(ProgressView& view, const learning::CopyProgress& progress) {
         ProgressMoment moment;
         moment.done = progress.done;
         moment.expected = progress.expected;
@@ -128,11 +128,12 @@ class MigrateAgentdb : public Command {
     // --- copying ---
 
     int copy(const Context& context) {
-        agentdb::CopyResult result;
+        learning::CopyResult result;
         {
             ProgressView view;
-            result = agentdb::run_copy(
-                options_, [&](const agentdb::CopyProgress& progress) { show(view, progress); }, context.stop);
+            result = learning::run_copy(
+                options_, [&](const learning::CopyProgress& progress) { show(view, progress); },
+                context.stop);
         }
         context.json ? print_json(result) : print_text(result);
         if (result.interrupted) return kInterrupted;
@@ -146,7 +147,7 @@ class MigrateAgentdb : public Command {
         return result.consistent && quarantined == 0 ? kDone : kWithFindings;
     }
 
-    void print_text(const agentdb::CopyResult& result) const {
+    void print_text(const learning::CopyResult& result) const {
         for (const auto& note : result.notes) fmt::print("note: {}\n", note);
         fmt::print("{}\n", result.interrupted  ? "INTERRUPTED"
                            : dry_run_          ? "DRY RUN DONE"
@@ -156,8 +157,8 @@ class MigrateAgentdb : public Command {
         if (!result.interrupted) {
             fmt::print("  {:<12} {:>14} {:>14} {:>14}\n", "", "Redis keys",
                        dry_run_ ? "would be rows" : "rows", "quarantined");
-            for (const auto kind : agentdb::kKinds) {
-                const auto& counts = result.kinds[agentdb::index_of(kind)];
+            for (const auto kind : learning::kKinds) {
+                const auto& counts = result.kinds[learning::index_of(kind)];
                 quarantined += counts.quarantined;
                 if (left_out(kind)) {
                     fmt::print("  {:<12} {:>14}\n", plural_of(kind), "left out");
@@ -201,10 +202,10 @@ class MigrateAgentdb : public Command {
         if (result.interrupted) fmt::print("Run the same command again to go on.\n");
     }
 
-    void print_json(const agentdb::CopyResult& result) const {
+    void print_json(const learning::CopyResult& result) const {
         nlohmann::json kinds;
-        for (const auto kind : agentdb::kKinds) {
-            const auto& counts = result.kinds[agentdb::index_of(kind)];
+        for (const auto kind : learning::kKinds) {
+            const auto& counts = result.kinds[learning::index_of(kind)];
             kinds[plural_of(kind)] = {{"redis_keys", counts.redis_keys},
                                       {"rows", counts.rows},
                                       {"quarantined", counts.quarantined},
@@ -235,18 +236,19 @@ class MigrateAgentdb : public Command {
     // --- comparing ---
 
     int verify(const Context& context) {
-        agentdb::CompareResult result;
+        learning::CompareResult result;
         {
             ProgressView view;
-            result = agentdb::run_compare(
-                options_, [&](const agentdb::CopyProgress& progress) { show(view, progress); }, context.stop);
+            result = learning::run_compare(
+                options_, [&](const learning::CopyProgress& progress) { show(view, progress); },
+                context.stop);
         }
         std::int64_t found = 0;
         for (const auto& kind : result.kinds) found += kind.missing + kind.different + kind.orphaned;
         if (context.json) {
             nlohmann::json kinds, differences = nlohmann::json::array();
-            for (const auto kind : agentdb::kKinds) {
-                const auto& counts = result.kinds[agentdb::index_of(kind)];
+            for (const auto kind : learning::kKinds) {
+                const auto& counts = result.kinds[learning::index_of(kind)];
                 kinds[plural_of(kind)] = {
                     {"redis_keys", counts.redis_keys}, {"rows", counts.rows},
                     {"equal", counts.equal},           {"quarantined", counts.quarantined},
@@ -270,8 +272,8 @@ class MigrateAgentdb : public Command {
             fmt::print("{}\n", result.interrupted ? "INTERRUPTED" : found == 0 ? "EQUAL" : "NOT EQUAL");
             fmt::print("  {:<12} {:>12} {:>12} {:>12} {:>12} {:>10} {:>10} {:>10}\n", "", "Redis keys",
                        "rows", "equal", "quarantined", "missing", "different", "orphaned");
-            for (const auto kind : agentdb::kKinds) {
-                const auto& counts = result.kinds[agentdb::index_of(kind)];
+            for (const auto kind : learning::kKinds) {
+                const auto& counts = result.kinds[learning::index_of(kind)];
                 if (left_out(kind)) continue;
                 fmt::print("  {:<12} {:>12} {:>12} {:>12} {:>12} {:>10} {:>10} {:>10}\n", plural_of(kind),
                            with_separators(counts.redis_keys), with_separators(counts.rows),
@@ -298,18 +300,19 @@ class MigrateAgentdb : public Command {
     // --- back to Redis ---
 
     int reverse(const Context& context) {
-        agentdb::ReverseResult result;
+        learning::ReverseResult result;
         {
             ProgressView view;
-            result = agentdb::run_reverse(
-                options_, [&](const agentdb::CopyProgress& progress) { show(view, progress); }, context.stop);
+            result = learning::run_reverse(
+                options_, [&](const learning::CopyProgress& progress) { show(view, progress); },
+                context.stop);
         }
         std::int64_t kept = 0;
         for (const auto& kind : result.kinds) kept += kind.kept;
         if (context.json) {
             nlohmann::json kinds;
-            for (const auto kind : agentdb::kKinds) {
-                const auto& counts = result.kinds[agentdb::index_of(kind)];
+            for (const auto kind : learning::kKinds) {
+                const auto& counts = result.kinds[learning::index_of(kind)];
                 kinds[plural_of(kind)] = {{"rows", counts.rows},           {"written", counts.written},
                                           {"unchanged", counts.unchanged}, {"expired", counts.expired},
                                           {"kept", counts.kept},           {"left_out", left_out(kind)}};
@@ -329,8 +332,8 @@ class MigrateAgentdb : public Command {
             fmt::print("{}\n", result.interrupted ? "INTERRUPTED" : dry_run_ ? "DRY RUN DONE" : "DONE");
             fmt::print("  {:<12} {:>12} {:>12} {:>12} {:>12} {:>12}\n", "", "rows",
                        dry_run_ ? "would write" : "written", "unchanged", "expired", "newer kept");
-            for (const auto kind : agentdb::kKinds) {
-                const auto& counts = result.kinds[agentdb::index_of(kind)];
+            for (const auto kind : learning::kKinds) {
+                const auto& counts = result.kinds[learning::index_of(kind)];
                 if (left_out(kind)) continue;
                 fmt::print("  {:<12} {:>12} {:>12} {:>12} {:>12} {:>12}\n", plural_of(kind),
                            with_separators(counts.rows), with_separators(counts.written),
@@ -349,7 +352,7 @@ class MigrateAgentdb : public Command {
     bool dry_run_ = false, verify_ = false, reverse_ = false, skip_history_ = false;
     std::int64_t batch_size_ = 5'000;
     std::string quarantine_file_ = "agentdb_quarantine.ndjson";
-    agentdb::CopyOptions options_;
+    learning::CopyOptions options_;
 };
 
 }  // namespace

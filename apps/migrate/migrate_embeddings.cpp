@@ -3,17 +3,17 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "base/deletions.h"
+#include "base/memory.h"
+#include "base/text.h"
 #include "commands.h"
-#include "core/deletions.h"
-#include "core/memory.h"
-#include "core/text.h"
-#include "embeddings/collection.h"
-#include "exit_code.h"
-#include "migrate/backfill.h"
-#include "migrate/metrics.h"
+#include "migration/copy/backfill.h"
+#include "migration/copy/metrics.h"
 #include "neo4j/inventory.h"
 #include "progress_view.h"
-#include "servers.h"
+#include "settings/exit_code.h"
+#include "settings/servers.h"
+#include "vectors/collection.h"
 
 namespace crossover::cli {
 namespace {
@@ -54,14 +54,15 @@ class MigrateEmbeddings : public Command {
         const auto& settings = context.settings;
         auto driver = make_driver(settings);
         auto client = make_client(settings);
-        std::optional<migrate::MigrationMetrics> metrics;
+        std::optional<migration::MigrationMetrics> metrics;
         if (!settings.metrics_address.empty()) metrics.emplace(settings.metrics_address);
         // Which of host, password and database is wrong is told best before any work.
         driver->verify_connectivity(settings.neo4j_database, Deadline::after(std::chrono::seconds(15)));
         if (!dry_run_) client->check_connection(Deadline::after(std::chrono::seconds(15)));
 
         const auto options = make_options(settings, *driver);
-        migrate::BackfillResult result;
+        migration::Throttle throttle({static_cast<int>(settings.concurrency), settings.rate_limit});
+        migration::BackfillResult result;
         {
             ProgressView view;
             view.print_line(
@@ -70,9 +71,9 @@ class MigrateEmbeddings : public Command {
                             fmt::format("{} in {}", settings.collection, options.target_address)));
             if (metrics) view.print_line(fmt::format("Metrics at {}", metrics->url()));
             try {
-                result = migrate::run_backfill(
-                    *driver, *client, options,
-                    [&](const migrate::Progress& progress) {
+                result = migration::run_backfill(
+                    *driver, *client, options, throttle,
+                    [&](const migration::Progress& progress) {
                         if (metrics) metrics->update(progress);
                         view.show(moment_of(progress));
                     },
@@ -100,18 +101,16 @@ class MigrateEmbeddings : public Command {
     }
 
   private:
-    migrate::BackfillOptions make_options(const Settings& settings, bolt::Driver& driver) const {
-        migrate::BackfillOptions options;
+    migration::BackfillOptions make_options(const Settings& settings, bolt::Driver& driver) const {
+        migration::BackfillOptions options;
         options.source_address = source_address(settings);
         options.target_address = target_address(settings);
         options.database = settings.neo4j_database;
         options.mapping = make_mapping(settings);
-        options.index.metric = embeddings::to_milvus(options.mapping.metric);
+        options.index.metric = vectors::to_milvus(options.mapping.metric);
         options.index.m = static_cast<int>(settings.hnsw_m);
         options.index.ef_construction = static_cast<int>(settings.ef_construction);
         options.batch_size = static_cast<std::size_t>(settings.batch_size);
-        options.concurrency = static_cast<int>(settings.concurrency);
-        options.items_per_second = settings.rate_limit;
         options.dry_run = dry_run_;
         options.force = force_;
         options.allow_deletes = allow_deletes_;
@@ -139,7 +138,7 @@ class MigrateEmbeddings : public Command {
         return number;
     }
 
-    static ProgressMoment moment_of(const migrate::Progress& progress) {
+    static ProgressMoment moment_of(const migration::Progress& progress) {
         ProgressMoment moment;
         moment.done = progress.counts.copied + progress.counts.quarantined;
         moment.expected = progress.expected;
@@ -157,7 +156,7 @@ class MigrateEmbeddings : public Command {
         return moment;
     }
 
-    void print_text(const migrate::BackfillResult& result, const Settings& settings) const {
+    void print_text(const migration::BackfillResult& result, const Settings& settings) const {
         const auto& counts = result.counts;
         for (const auto& note : result.notes) fmt::print("note: {}\n", note);
         const auto line = [](std::string_view name, const std::string& value) {
@@ -189,7 +188,7 @@ class MigrateEmbeddings : public Command {
         }
     }
 
-    void print_json(const migrate::BackfillResult& result, const Settings& settings) const {
+    void print_json(const migration::BackfillResult& result, const Settings& settings) const {
         const nlohmann::json object{
             {"read", result.counts.read},
             {"copied", result.counts.copied},

@@ -1,4 +1,4 @@
-#include "migrate/monitor.h"
+#include "migration/job/monitor.h"
 
 #include <fmt/format.h>
 
@@ -6,17 +6,17 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/retry.h"
+#include "base/text.h"
 #include "commands.h"
-#include "core/retry.h"
-#include "core/text.h"
-#include "exit_code.h"
 #include "progress_view.h"
+#include "settings/exit_code.h"
 
 namespace crossover::cli {
 namespace {
 
-using migrate::JobState;
-using migrate::JobView;
+using migration::JobState;
+using migration::JobView;
 
 nlohmann::json view_json(const JobView& view) {
     const auto& checkpoint = view.checkpoint;
@@ -93,7 +93,7 @@ std::vector<std::string> panel(const JobView& view, const Terminal& terminal) {
                              view.state == JobState::running && !checkpoint.live.state.empty()
                                  ? fmt::format(": {}", checkpoint.live.state)
                                  : ""));
-    if (view.state == JobState::running && checkpoint.phase == migrate::Phase::copy) {
+    if (view.state == JobState::running && checkpoint.phase == migration::Phase::copy) {
         if (!checkpoint.live.reader.empty()) add("reader", checkpoint.live.reader);
         if (!checkpoint.live.writer.empty()) add("writer", checkpoint.live.writer);
         if (!checkpoint.live.checker.empty()) add("checker", checkpoint.live.checker);
@@ -130,7 +130,7 @@ class Monitor : public Command {
         const auto& file = context.settings.checkpoint_file;
         std::size_t lines_shown = 0;
         for (;;) {
-            const auto view = migrate::observe_job(file);
+            const auto view = migration::observe_job(file);
             if (context.json) {
                 // One object a line while watching, so that each can be read as it comes.
                 fmt::print("{}\n", view_json(view).dump(once_ ? 2 : -1, ' ', false,

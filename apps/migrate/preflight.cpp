@@ -1,24 +1,24 @@
-#include "migrate/preflight.h"
-
 #include <fmt/format.h>
 
 #include <future>
 
+#include "base/address.h"
+#include "base/text.h"
 #include "commands.h"
-#include "core/address.h"
-#include "core/text.h"
-#include "embeddings/collection.h"
-#include "exit_code.h"
 #include "learning_settings.h"
+#include "migration/preflight/obstacles.h"
 #include "milvus/endpoint.h"
 #include "preflight_report.h"
 #include "progress_view.h"
-#include "servers.h"
+#include "settings/exit_code.h"
+#include "settings/servers.h"
+#include "vectors/collection.h"
 
 namespace crossover::cli {
 namespace {
 
-using migrate::ServerState;
+using migration::PreflightReport;
+using migration::ServerState;
 
 class Preflight : public Command {
   public:
@@ -53,7 +53,7 @@ class Preflight : public Command {
         if (!only_connectivity_ && report.servers[3].reached) {
             for (auto& fault : learning_faults(settings)) report.reasons.push_back(std::move(fault));
         }
-        judge(report);
+        migration::judge(report);
         if (context.json) {
             fmt::print("{}\n", preflight_json(report));
         } else {
@@ -70,24 +70,25 @@ class Preflight : public Command {
         std::vector<std::future<ServerState>> checks;
         const auto add = [&](System system, const std::string& address, auto check) {
             checks.push_back(std::async(std::launch::async, [system, address, check]() -> ServerState {
-                if (address.empty()) return migrate::not_configured(system);
+                if (address.empty()) return migration::not_configured(system);
                 try {
                     return check();
                 } catch (const Error& error) {
-                    return migrate::misconfigured(system, shown_address(address), error);
+                    return migration::misconfigured(system, shown_address(address), error);
                 }
             }));
         };
         add(System::neo4j, settings.neo4j_uri, [&settings] {
-            return migrate::check_neo4j(*make_driver(settings), source_address(settings),
-                                        settings.neo4j_database);
+            return migration::check_neo4j(*make_driver(settings), source_address(settings),
+                                          settings.neo4j_database);
         });
-        add(System::milvus, settings.milvus_uri,
-            [&settings] { return migrate::check_milvus(*make_client(settings), target_address(settings)); });
+        add(System::milvus, settings.milvus_uri, [&settings] {
+            return migration::check_milvus(*make_client(settings), target_address(settings));
+        });
         add(System::postgres, settings.postgres_url,
-            [&settings] { return migrate::check_postgres(settings.postgres_url); });
+            [&settings] { return migration::check_postgres(settings.postgres_url); });
         add(System::redis, settings.redis_url,
-            [&settings] { return migrate::check_redis(settings.redis_url, settings.redis_ca_file); });
+            [&settings] { return migration::check_redis(settings.redis_url, settings.redis_ca_file); });
         std::vector<ServerState> servers;
         for (auto& check : checks) servers.push_back(check.get());
         return servers;
@@ -99,12 +100,12 @@ class Preflight : public Command {
         const auto client = report.servers[1].reached ? make_client(settings) : nullptr;
         auto mapping = make_mapping(settings);
         if (client) {
-            embeddings::adopt_fields(*client, mapping.collection, mapping,
-                                     Deadline::after(std::chrono::seconds(10)));
+            vectors::adopt_fields(*client, mapping.collection, mapping,
+                                  Deadline::after(std::chrono::seconds(10)));
         }
         try {
             ProgressView view;
-            report.inventory = migrate::take_inventory(
+            report.inventory = migration::take_inventory(
                 *driver, settings.neo4j_database, mapping, full_,
                 [&](std::int64_t read, std::int64_t expected) {
                     ProgressMoment moment;
@@ -122,14 +123,14 @@ class Preflight : public Command {
         }
         const auto& inventory = *report.inventory;
         for (auto& reason :
-             migrate::obstacles(*driver, client.get(), settings.neo4j_database, inventory.mapping)) {
+             migration::obstacles(*driver, client.get(), settings.neo4j_database, inventory.mapping)) {
             report.reasons.push_back(std::move(reason));
         }
         if (client) {
             const auto endpoint = milvus::parse_endpoint(settings.milvus_uri);
-            report.capacity = migrate::ask_capacity(*client, is_loopback(endpoint.host));
+            report.capacity = migration::ask_capacity(*client, is_loopback(endpoint.host));
         }
-        report.forecast = migrate::forecast(
+        report.forecast = migration::forecast(
             inventory.valid, inventory.mapping.dimension, static_cast<int>(settings.hnsw_m),
             static_cast<int>(settings.ef_construction), inventory.read_seconds, report.capacity.index_cores);
     }

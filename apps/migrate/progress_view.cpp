@@ -11,8 +11,8 @@
 #include <cstring>
 #include <vector>
 
-#include "core/logging.h"
-#include "core/text.h"
+#include "base/text.h"
+#include "log/log.h"
 
 namespace crossover::cli {
 namespace {

@@ -1,4 +1,4 @@
-#include "migrate/validate.h"
+#include "migration/validate/validate.h"
 
 #include <fmt/format.h>
 
@@ -7,19 +7,19 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/deletions.h"
+#include "base/memory.h"
+#include "base/text.h"
 #include "commands.h"
-#include "core/deletions.h"
-#include "core/memory.h"
-#include "core/text.h"
-#include "exit_code.h"
 #include "progress_view.h"
-#include "servers.h"
+#include "settings/exit_code.h"
+#include "settings/servers.h"
 
 namespace crossover::cli {
 namespace {
 
-using migrate::Difference;
-using migrate::ValidateReport;
+using migration::Difference;
+using migration::ValidateReport;
 
 Difference difference_at(std::size_t index) {
     return static_cast<Difference>(index);
@@ -34,7 +34,7 @@ nlohmann::json id_json(const ItemId& id) {
     return std::visit([](const auto& value) { return nlohmann::json(value); }, id);
 }
 
-nlohmann::json side_json(const migrate::ItemSide& side) {
+nlohmann::json side_json(const migration::ItemSide& side) {
     nlohmann::json object{{"present", side.present}, {"state", side.state}, {"vector", side.vector}};
     object["version"] = side.version ? nlohmann::json(*side.version) : nlohmann::json();
     object["properties"] = nlohmann::json::object();
@@ -64,7 +64,7 @@ nlohmann::json report_json(const ValidateReport& report) {
         {"deletes_refused", report.deletes_refused},
     };
     object["seed"] = report.seed ? nlohmann::json(*report.seed) : nlohmann::json();
-    for (std::size_t i = 0; i < migrate::kDifferences; ++i) {
+    for (std::size_t i = 0; i < migration::kDifferences; ++i) {
         const auto name = std::string(to_string(difference_at(i)));
         object[name] = report.different[i];
         object["examples"][name] = nlohmann::json::array();
@@ -78,7 +78,7 @@ nlohmann::json report_json(const ValidateReport& report) {
     return object;
 }
 
-void print_side(std::string_view store, const migrate::ItemSide& side) {
+void print_side(std::string_view store, const migration::ItemSide& side) {
     fmt::print("  {:<8}{}{}\n", store, side.state,
                side.version ? fmt::format(", version {}", *side.version) : "");
     for (const auto& [name, value] : side.properties) fmt::print("          {} = {}\n", name, value);
@@ -106,7 +106,7 @@ void print_text(const ValidateReport& report) {
          fmt::format("{}  ({:.4g} %)", with_separators(report.consistent),
                      // Rounding must not make a whole of what is not.
                      report.consistent == report.checked ? 100.0 : std::floor(report.success() * 1e5) / 1e3));
-    for (std::size_t i = 0; i < migrate::kDifferences; ++i) {
+    for (std::size_t i = 0; i < migration::kDifferences; ++i) {
         std::string name(to_string(difference_at(i)));
         std::replace(name.begin(), name.end(), '_', ' ');
         line(name, with_separators(report.different[i]));
@@ -172,9 +172,9 @@ class Validate : public Command {
         ValidateReport report;
         {
             ProgressView view;
-            report = migrate::run_validate(
+            report = migration::run_validate(
                 *driver, *client, options,
-                [&](const migrate::ValidateProgress& progress) { view.show(moment_of(progress)); },
+                [&](const migration::ValidateProgress& progress) { view.show(moment_of(progress)); },
                 context.stop);
         }
         const ValidateReport& verdict = report.after_fix ? *report.after_fix : report;
@@ -202,8 +202,8 @@ class Validate : public Command {
     }
 
   private:
-    migrate::ValidateOptions make_options(const Settings& settings) const {
-        migrate::ValidateOptions options;
+    migration::ValidateOptions make_options(const Settings& settings) const {
+        migration::ValidateOptions options;
         const char* end = sample_size_.data() + sample_size_.size();
         const auto [stop, error] = std::from_chars(sample_size_.data(), end, options.sample_size);
         if (error != std::errc() || stop != end || options.sample_size == 0) {
@@ -222,7 +222,7 @@ class Validate : public Command {
         return options;
     }
 
-    static ProgressMoment moment_of(const migrate::ValidateProgress& progress) {
+    static ProgressMoment moment_of(const migration::ValidateProgress& progress) {
         ProgressMoment moment;
         moment.done = progress.checked;
         moment.expected = progress.expected;

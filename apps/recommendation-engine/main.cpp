@@ -9,24 +9,24 @@
 #include <stop_token>
 #include <thread>
 
-#include "core/error.h"
-#include "core/logging.h"
-#include "core/retry.h"
-#include "embeddings/collection.h"
+#include "base/error.h"
+#include "base/retry.h"
 #include "engine/engine.h"
-#include "exit_code.h"
 #include "http/server.h"
+#include "log/log.h"
 #include "neo4j/inventory.h"
-#include "servers.h"
 #include "service/api.h"
-#include "setting_flags.h"
+#include "settings/exit_code.h"
+#include "settings/servers.h"
+#include "settings/setting_flags.h"
+#include "vectors/collection.h"
 
 namespace {
 
 using namespace crossover;
 using namespace std::chrono_literals;
 
-constexpr auto kWaitForNeo4j = 60s;
+constexpr RetryPolicy kAMinute{.time = 60s};
 constexpr auto kDrain = 25s;  // Kubernetes kills 30 s after SIGTERM
 constexpr std::string_view kModePath = "storage.mode";
 constexpr std::string_view kAgentdbPath = "agentdb.mode";
@@ -126,18 +126,10 @@ engine::StorageMode mode_of(const Settings& settings) {
 
 /// Neo4j may come up after us, but not for ever: then whoever supervises us should know.
 void wait_for_neo4j(bolt::Driver& driver, const Settings& settings) {
-    const auto give_up = Deadline::after(kWaitForNeo4j);
-    Backoff backoff;
-    for (;;) {
-        try {
-            driver.verify_connectivity(settings.neo4j_database, Deadline::after(10s));
-            return;
-        } catch (const Error& error) {
-            if (!error.retryable() || give_up.passed()) throw;
-            log_event(LogLevel::warning, "neo4j_wait", {{"error", error.what()}});
-            sleep_for(backoff.next(), {});
-        }
-    }
+    const Retry patiently{kAMinute, {}, [](const Error& error) {
+                              log_event(LogLevel::warning, "neo4j_wait", {{"error", error.what()}});
+                          }};
+    patiently([&] { driver.verify_connectivity(settings.neo4j_database, Deadline::after(10s)); });
 }
 
 /// A collection that is there says what its copy inferred, and spares a look at all of Neo4j's media.
@@ -145,8 +137,7 @@ bool adopt_collection(milvus::Client* client, const Settings& settings, sync::Me
     if (client == nullptr) return false;
     auto adopted = mapping;
     try {
-        if (!embeddings::adopt_mapping(*client, settings.collection, adopted, Deadline::after(5s)))
-            return false;
+        if (!vectors::adopt_mapping(*client, settings.collection, adopted, Deadline::after(5s))) return false;
     } catch (const Error& error) {
         log_event(LogLevel::warning, "milvus_error",
                   {{"kind", to_string(error.kind())}, {"error", error.what()}});
@@ -190,7 +181,7 @@ sync::MediaMapping read_mapping(bolt::Driver& driver, milvus::Client* client, co
 engine::EngineConfig engine_config(const Settings& settings, sync::MediaMapping mapping) {
     engine::EngineConfig config;
     config.database = settings.neo4j_database;
-    config.index = {embeddings::to_milvus(mapping.metric), static_cast<int>(settings.hnsw_m),
+    config.index = {vectors::to_milvus(mapping.metric), static_cast<int>(settings.hnsw_m),
                     static_cast<int>(settings.ef_construction)};
     config.mapping = std::move(mapping);
     config.mode = mode_of(settings);

@@ -13,7 +13,7 @@ DEBIAN_PACKAGES=(
   'python3=3.11.*' 'python3-venv=3.11.*' 'openjdk-17-jre-headless=17.*' 'maven=3.8.*' 'openssl=3.0.*'
   'libboost1.81-dev=1.81.*' 'libboost-url1.81-dev=1.81.*' 'libgrpc++-dev=1.51.*' 'libprotobuf-dev=3.21.*' 'protobuf-compiler=3.21.*'
   'protobuf-compiler-grpc=1.51.*' 'libpq-dev=15.*' 'libhiredis-dev=0.14.*' 'libcli11-dev=2.1.*' 'libspdlog-dev=1:1.10.*'
-  'libfmt-dev=9.1.*' 'libxxhash-dev=0.8.*' 'libyaml-cpp-dev=0.7.*' 'nlohmann-json3-dev=3.11.*' 'libsimdjson-dev=3.0.*' 'prometheus-cpp-dev=1.0.*' 'libssl-dev=3.0.*'
+  'libfmt-dev=9.1.*' 'libxxhash-dev=0.8.*' 'libyaml-cpp-dev=0.7.*' 'nlohmann-json3-dev=3.11.*' 'libsimdjson-dev=3.0.*' 'libabsl-dev=20220623.*' 'prometheus-cpp-dev=1.0.*' 'libssl-dev=3.0.*'
   'libgtest-dev=1.12.*' 'libgmock-dev=1.12.*' 'libbenchmark-dev=1.7.*'
   'postgresql-15=15.*' 'redis-server=5:7.0.*'
 )

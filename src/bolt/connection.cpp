@@ -115,7 +115,7 @@ void Connection::authenticate(const ConnectionOptions& options, Deadline deadlin
     flush(deadline);
     std::optional<Error> failure;
     while (protocol_->pending() > 0 && !failure) {
-        const auto& event = receive(Patience::until(deadline));
+        const auto& event = receive(WaitLimits::until(deadline));
         if (event.response.kind == Response::Kind::failure) {
             failure = to_error(event.response.metadata, "");
         } else if (event.response.kind != Response::Kind::success) {
@@ -150,7 +150,7 @@ void Connection::flush(Deadline deadline) {
     }
 }
 
-const SessionProtocol::Event& Connection::receive(const Patience& patience) {
+const SessionProtocol::Event& Connection::receive(const WaitLimits& limits) {
     while (true) {
         if (const auto* event = protocol_->poll()) return *event;
         switch (protocol_->fault()) {
@@ -167,14 +167,14 @@ const SessionProtocol::Event& Connection::receive(const Patience& patience) {
             case SessionProtocol::Fault::unexpected:
                 throw protocol_error("an answer to no question");
         }
-        if (patience.deadline && patience.deadline->passed()) {
+        if (limits.deadline && limits.deadline->passed()) {
             // Says nothing of the server: who takes the rows may have been slow.
             throw Error(System::neo4j, ErrorKind::timeout,
                         fmt::format("Neo4j at {} was given no more time to answer in.", to_string(address_)));
         }
         try {
             const auto room = protocol_->input().prepare();
-            Patience wait = patience;
+            WaitLimits wait = limits;
             if (keep_alive_limit_) wait.inactivity = std::min(wait.inactivity, *keep_alive_limit_);
             protocol_->input().commit(stream_->read_some(room, wait.next()));
         } catch (...) {
@@ -184,8 +184,8 @@ const SessionProtocol::Event& Connection::receive(const Patience& patience) {
     }
 }
 
-Map Connection::expect_success(const Patience& patience, const std::string& database) {
-    const auto& event = receive(patience);
+Map Connection::expect_success(const WaitLimits& limits, const std::string& database) {
+    const auto& event = receive(limits);
     switch (event.response.kind) {
         case Response::Kind::success:
             return event.response.metadata;
@@ -200,7 +200,7 @@ void Connection::reset(Deadline deadline) {
     protocol_->reset();
     flush(deadline);
     while (true) {
-        const auto& event = receive(Patience::until(deadline));
+        const auto& event = receive(WaitLimits::until(deadline));
         if (event.request != Request::reset) continue;
         if (event.response.kind == Response::Kind::success) return;
         broken_ = true;

@@ -5,10 +5,10 @@
 #include <optional>
 #include <string>
 
+#include "base/deadline.h"
 #include "bolt/auth.h"
 #include "bolt/session_protocol.h"
 #include "bolt/uri.h"
-#include "core/deadline.h"
 #include "net/byte_stream.h"
 
 namespace crossover::bolt {
@@ -21,11 +21,11 @@ struct ConnectionOptions {
 };
 
 /// How long to wait for an answer: no single wait longer than `inactivity`, and not past `deadline`.
-struct Patience {
+struct WaitLimits {
     std::chrono::milliseconds inactivity;
     std::optional<Deadline> deadline;
 
-    static Patience until(Deadline deadline) { return {deadline.remaining(), deadline}; }
+    static WaitLimits until(Deadline deadline) { return {deadline.remaining(), deadline}; }
     Deadline next() const {
         const Deadline wait = Deadline::after(inactivity);
         return deadline ? wait.earlier(*deadline) : wait;
@@ -48,9 +48,9 @@ class Connection {
     /// Sends what is queued.
     void flush(Deadline deadline);
     /// The next record or answer, valid until the next call. A FAILURE is an answer, not an exception.
-    const SessionProtocol::Event& receive(const Patience& patience);
+    const SessionProtocol::Event& receive(const WaitLimits& limits);
     /// The next answer, where no records can come; throws the server's FAILURE.
-    Map expect_success(const Patience& patience, const std::string& database);
+    Map expect_success(const WaitLimits& limits, const std::string& database);
 
     /// Brings the connection back to READY by RESET, whatever it was doing; reads away what still comes.
     void reset(Deadline deadline);

@@ -20,8 +20,8 @@ ServerInfo Driver::verify_connectivity(const std::string& database, Deadline dea
     lease->protocol().begin({name, AccessMode::read, {}, deadline.remaining()});
     lease->protocol().rollback();
     lease->flush(deadline);
-    lease->expect_success(Patience::until(deadline), database);
-    lease->expect_success(Patience::until(deadline), database);
+    lease->expect_success(WaitLimits::until(deadline), database);
+    lease->expect_success(WaitLimits::until(deadline), database);
     return info;
 }
 

@@ -6,12 +6,12 @@
 #include <memory>
 #include <string>
 
+#include "base/deadline.h"
 #include "bolt/auth.h"
 #include "bolt/chunking.h"
 #include "bolt/handshake.h"
 #include "bolt/session.h"
 #include "bolt/uri.h"
-#include "core/deadline.h"
 
 namespace crossover::net {
 class ByteStream;

@@ -64,7 +64,7 @@ RoutingTable DriverCore::ask(const Address& router, const std::string& database,
     Map metadata;
     try {
         lease->flush(deadline);
-        metadata = lease->expect_success(Patience::until(deadline), database);
+        metadata = lease->expect_success(WaitLimits::until(deadline), database);
     } catch (const Error& error) {
         notice(error, router, database);
         throw;

@@ -8,13 +8,13 @@
 #include <string_view>
 #include <vector>
 
+#include "base/error.h"
 #include "bolt/auth.h"
 #include "bolt/handshake.h"
 #include "bolt/packstream.h"
 #include "bolt/parameters.h"
 #include "bolt/uri.h"
 #include "bolt/value.h"
-#include "core/error.h"
 
 /// Bolt messages to and from bytes, without I/O (github.com/neo4j/docs-bolt, "Messages").
 namespace crossover::bolt {

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "base/deadline.h"
 #include "bolt/messages.h"
 #include "bolt/uri.h"
-#include "core/deadline.h"
 
 namespace crossover::bolt {
 

@@ -2,8 +2,8 @@
 
 #include <array>
 
+#include "base/retry.h"
 #include "bolt/session_context.h"
-#include "core/retry.h"
 
 namespace crossover::bolt {
 

@@ -10,11 +10,11 @@
 #include <utility>
 #include <vector>
 
+#include "base/deadline.h"
 #include "bolt/handshake.h"
 #include "bolt/messages.h"
 #include "bolt/parameters.h"
 #include "bolt/result.h"
-#include "core/deadline.h"
 
 namespace crossover::bolt {
 

@@ -29,7 +29,7 @@ SessionContext::~SessionContext() {
     if (in_transaction_) {
         rollback_quietly(transaction_number_);
     } else {
-        settle();
+        finish_result();
     }
 }
 
@@ -79,7 +79,7 @@ std::shared_ptr<Stream> SessionContext::run(const std::string& query, const Para
         throw Error(System::internal, ErrorKind::internal,
                     "A session with an open transaction runs statements in that transaction only.");
     }
-    settle();
+    finish_result();
     return guard([&] {
         acquire(config_.access, options);
         const TransactionExtra auto_commit = extra(config_.access);
@@ -91,7 +91,7 @@ void SessionContext::begin(AccessMode access, const RunOptions& options) {
     if (in_transaction_) {
         throw Error(System::internal, ErrorKind::internal, "The session has an open transaction already.");
     }
-    settle();
+    finish_result();
     ++transaction_number_;
     committed_ = false;
     commit_unknown_ = false;
@@ -104,7 +104,7 @@ void SessionContext::begin(AccessMode access, const RunOptions& options) {
                         "The bookmarks for Neo4j are too large to send.");
         }
         lease_->flush(deadline);
-        lease_->expect_success(patience(whole_), config_.database);
+        lease_->expect_success(wait_limits(whole_), config_.database);
         in_transaction_ = true;
     });
 }
@@ -113,7 +113,7 @@ std::shared_ptr<Stream> SessionContext::run_in_transaction(std::uint64_t number,
                                                            const Parameters& parameters,
                                                            const RunOptions& options) {
     demand_transaction(number);
-    settle();
+    finish_result();
     demand_transaction(number);
     return guard([&] { return start(query, parameters, options, nullptr); });
 }
@@ -135,7 +135,7 @@ std::shared_ptr<Stream> SessionContext::start(const std::string& query, const Pa
     lease_->flush(deadline);
     const bool read_only = auto_commit != nullptr && auto_commit->access == AccessMode::read;
     auto stream = std::make_shared<Stream>(*this, whole, fetch_size, auto_commit != nullptr, read_only);
-    const Map metadata = lease_->expect_success(patience(whole), config_.database);
+    const Map metadata = lease_->expect_success(wait_limits(whole), config_.database);
     stream->keys_ = keys_of(metadata);
     if (const auto* first = metadata.get_if<std::int64_t>("t_first")) {
         stream->available_after_ = std::chrono::milliseconds(*first);
@@ -146,7 +146,7 @@ std::shared_ptr<Stream> SessionContext::start(const std::string& query, const Pa
 
 void SessionContext::commit(std::uint64_t number) {
     demand_transaction(number);
-    settle();
+    finish_result();
     demand_transaction(number);
     const Address address = lease_->address();
     try {
@@ -156,7 +156,7 @@ void SessionContext::commit(std::uint64_t number) {
             lease_->protocol().commit();
             commit_unknown_ = true;
             lease_->flush(deadline);
-            const auto& event = lease_->receive(patience(whole_));
+            const auto& event = lease_->receive(wait_limits(whole_));
             if (event.response.kind == Response::Kind::failure) {
                 commit_unknown_ = false;
                 throw lease_->to_error(event.response.metadata, config_.database);
@@ -199,7 +199,7 @@ void SessionContext::rollback(std::uint64_t number) {
         const Deadline deadline = exchange_deadline(whole_);
         lease_->protocol().rollback();
         lease_->flush(deadline);
-        lease_->expect_success(patience(whole_), config_.database);
+        lease_->expect_success(wait_limits(whole_), config_.database);
         release();
     });
 }
@@ -229,7 +229,7 @@ void SessionContext::take_bookmark(const Map& metadata) {
     if (const auto* bookmark = metadata.get_if<std::string>("bookmark")) config_.bookmarks = {*bookmark};
 }
 
-void SessionContext::settle() noexcept {
+void SessionContext::finish_result() noexcept {
     if (open_ == nullptr) return;
     Stream& stream = *open_;
     stream.abandon();

@@ -54,7 +54,7 @@ class SessionContext {
     std::chrono::milliseconds timeout() const;
     /// The session's and the options' as one.
     std::optional<Deadline> whole_of(const RunOptions& options) const;
-    Patience patience(const std::optional<Deadline>& whole) const { return {timeout(), whole}; }
+    WaitLimits wait_limits(const std::optional<Deadline>& whole) const { return {timeout(), whole}; }
     /// For sending a request.
     Deadline exchange_deadline(const std::optional<Deadline>& whole) const;
     TransactionExtra extra(AccessMode access) const;
@@ -68,7 +68,7 @@ class SessionContext {
     void demand_transaction(std::uint64_t number) const;
     void take_bookmark(const Map& metadata);
     /// Lets the open result end, so that another statement can begin.
-    void settle() noexcept;
+    void finish_result() noexcept;
     /// Runs `action`; on an error ends the transaction and rethrows.
     template <class Action>
     decltype(auto) guard(Action action);
@@ -108,7 +108,7 @@ class Stream {
 
   private:
     friend class SessionContext;
-    Patience patience() const { return context_->patience(deadline_); }
+    WaitLimits wait_limits() const { return context_->wait_limits(deadline_); }
     /// Throws what has ended the stream before its time.
     void check() const;
     void finish(const Map& metadata);

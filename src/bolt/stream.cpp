@@ -44,7 +44,7 @@ bool Stream::next(RecordView& record) {
     return context_->guard([&] {
         Connection& connection = *context_->lease_;
         while (true) {
-            const auto& event = connection.receive(patience());
+            const auto& event = connection.receive(wait_limits());
             switch (event.response.kind) {
                 case Response::Kind::record:
                     record.fields = event.response.fields;
@@ -78,7 +78,7 @@ Summary Stream::consume() {
     context_->guard([&] {
         Connection& connection = *context_->lease_;
         while (context_ != nullptr) {
-            const auto& event = connection.receive(patience());
+            const auto& event = connection.receive(wait_limits());
             if (event.response.kind == Response::Kind::record) continue;
             if (event.response.kind == Response::Kind::failure) {
                 throw connection.to_error(event.response.metadata, context_->config_.database);

@@ -7,8 +7,8 @@
 #include <charconv>
 #include <optional>
 
-#include "core/address.h"
-#include "core/error.h"
+#include "base/address.h"
+#include "base/error.h"
 
 namespace crossover::bolt {
 

@@ -5,7 +5,8 @@
 
 #include <array>
 
-#include "core/unique_name.h"
+#include "base/encodings.h"
+#include "base/unique_name.h"
 
 namespace crossover::engine {
 
@@ -16,25 +17,24 @@ constexpr char kSeparator = '|';
 
 }  // namespace
 
-AnswerCache::AnswerCache(Config config, RedisAside& redis, Metrics& metrics)
+AnswerCache::AnswerCache(Config config, OptionalRedis& redis, Metrics& metrics)
     : config_(std::move(config)),
       generation_key_("crossover:generation:" + config_.scope),
-      settling_key_("crossover:settling:" + config_.scope),
+      search_lag_key_("crossover:settling:" + config_.scope),
       redis_(redis),
       metrics_(metrics) {}
 
 std::string AnswerCache::key_of(std::string_view request) const {
     std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
     SHA256(reinterpret_cast<const unsigned char*>(request.data()), request.size(), digest.data());
-    std::string key = fmt::format("crossover:answer:{}:", config_.scope);
-    for (const unsigned char byte : digest) key += fmt::format("{:02x}", byte);
-    return key;
+    return fmt::format("crossover:answer:{}:{}", config_.scope,
+                       hex({reinterpret_cast<const char*>(digest.data()), digest.size()}));
 }
 
 AnswerCache::Found AnswerCache::find(std::string_view request) {
     Found found;
     const bool asked = redis_.ask([&](redis::Connection& connection) {
-        const auto reply = connection.call({"MGET", generation_key_, settling_key_, key_of(request)});
+        const auto reply = connection.call({"MGET", generation_key_, search_lag_key_, key_of(request)});
         const auto generation = reply.elements.at(0).text;
         if (!generation) {
             // The first to come, or Redis lost it: a new one, since an old one might speak for old answers.
@@ -62,10 +62,10 @@ void AnswerCache::keep(std::string_view request, std::string_view answer, const 
     });
 }
 
-void AnswerCache::invalidate(std::chrono::seconds settling) {
+void AnswerCache::invalidate(std::chrono::seconds search_lag) {
     redis_.ask([&](redis::Connection& connection) {
-        if (settling.count() > 0) {
-            connection.call({"SET", settling_key_, "1", "EX", std::to_string(settling.count())});
+        if (search_lag.count() > 0) {
+            connection.call({"SET", search_lag_key_, "1", "EX", std::to_string(search_lag.count())});
         }
         connection.call({"SET", generation_key_, unique_name()});
     });

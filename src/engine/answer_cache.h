@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "engine/metrics.h"
-#include "engine/redis_aside.h"
+#include "engine/optional_redis.h"
 
 namespace crossover::engine {
 
@@ -21,7 +21,7 @@ class AnswerCache {
         std::chrono::seconds keep{30};
     };
 
-    AnswerCache(Config config, RedisAside& redis, Metrics& metrics);
+    AnswerCache(Config config, OptionalRedis& redis, Metrics& metrics);
 
     struct Found {
         std::optional<std::string> answer;
@@ -30,17 +30,17 @@ class AnswerCache {
     /// `request`: all that the answer depends on.
     Found find(std::string_view request);
     void keep(std::string_view request, std::string_view answer, const std::string& generation);
-    /// Whatever was kept or is being computed holds no more. Nothing is kept for `settling`: until then
+    /// Whatever was kept or is being computed holds no more. Nothing is kept for `search_lag`: until then
     /// searches may not see the change yet.
-    void invalidate(std::chrono::seconds settling = std::chrono::seconds(0));
+    void invalidate(std::chrono::seconds search_lag = std::chrono::seconds(0));
 
   private:
     std::string key_of(std::string_view request) const;
 
     const Config config_;
     const std::string generation_key_;
-    const std::string settling_key_;
-    RedisAside& redis_;
+    const std::string search_lag_key_;
+    OptionalRedis& redis_;
     Metrics& metrics_;
 };
 

@@ -1,11 +1,11 @@
 #include "engine/anti_entropy.h"
 
-#include "core/background.h"
-#include "core/deletions.h"
-#include "core/error.h"
-#include "core/logging.h"
-#include "core/retry.h"
+#include "base/background.h"
+#include "base/deletions.h"
+#include "base/error.h"
+#include "base/retry.h"
 #include "engine/standstill.h"
+#include "log/log.h"
 #include "neo4j/lease.h"
 #include "sync/sweep.h"
 
@@ -16,7 +16,8 @@ using namespace std::chrono_literals;
 namespace {
 /// After each page of ids, so that the scan takes a small share of both servers.
 constexpr std::chrono::milliseconds kPause = 200ms;
-/// A look holds the lease, so that no other replica looks meanwhile.
+/// So long a look waits for a server that is away. Longer would keep the other replicas from looking: a look
+/// holds the lease.
 constexpr std::chrono::minutes kLongestStandstill{10};
 }  // namespace
 
@@ -26,7 +27,8 @@ AntiEntropy::AntiEntropy(Ports ports, std::string collection, std::function<bool
       lease_name_{"anti-entropy", std::move(collection)},
       wanted_(std::move(wanted)),
       every_(every),
-      thread_(in_background("anti_entropy", [this](const std::stop_token& stop) { run(stop); })) {}
+      thread_(in_background(
+          "anti_entropy", [this](const std::stop_token& stop) { run(stop); }, log_background_failure)) {}
 
 void AntiEntropy::run(const std::stop_token& stop) {
     while (sleep_for(every_, stop)) {

@@ -5,8 +5,8 @@
 #include <thread>
 
 #include "bolt/driver.h"
+#include "engine/lazy_collection.h"
 #include "engine/metrics.h"
-#include "engine/target.h"
 #include "neo4j/change_log.h"
 #include "neo4j/lease.h"
 #include "neo4j/media_store.h"
@@ -25,7 +25,7 @@ class AntiEntropy {
         bolt::Driver& driver;
         const std::string& database;
         neo4j::MediaStore& source;
-        Target& target;
+        LazyCollection& target;
         neo4j::ChangeLog& log;
         Metrics& metrics;
     };

@@ -1,48 +1,17 @@
 #pragma once
 
-#include <functional>
 #include <thread>
-#include <vector>
 
-#include "core/bounded_queue.h"
-#include "core/circuit_breaker.h"
-#include "core/deadline.h"
-#include "engine/metrics.h"
-#include "neo4j/change_log.h"
-#include "sync/source_store.h"
-#include "sync/vector_store.h"
+#include "base/bounded_queue.h"
+#include "engine/delivery.h"
 
 namespace crossover::engine {
 
 /// A committed change whose entry is this process's own until `lease_end`.
-struct Delivery {
+struct Committed {
     neo4j::ChangeEntry entry;
     Deadline lease_end;
 };
-
-/// What it takes to bring ids to Milvus. All must outlive those who use it.
-struct SyncPorts {
-    sync::SourceStore& source;
-    sync::VectorStore& target;
-    neo4j::ChangeLog& log;
-    const sync::MediaMapping& mapping;
-    CircuitBreaker& breaker;
-    Metrics& metrics;
-    /// Until when the others count this process as living: no write to Milvus may have a later deadline.
-    std::function<Deadline()> heartbeat_limit;
-    /// Called when Milvus has changed.
-    std::function<void()> on_delivered;
-};
-
-/// What became of entries; all others changed meanwhile and keep theirs.
-struct Delivered {
-    std::int64_t retired = 0;
-    std::int64_t quarantined = 0;  ///< of these: their items are invalid, or Milvus refuses them
-};
-
-/// Syncs the ids of these entries and retires the entries, all within `limit`. Logs what was quarantined.
-/// Throws what sync() throws, counted and logged, and tells the breaker.
-Delivered deliver(const SyncPorts& ports, const std::vector<neo4j::ChangeEntry>& entries, Deadline limit);
 
 /// Brings changes to Milvus right after their commit, in a thread of its own, so that requests need not wait.
 /// What it can't deliver keeps its entry in the outbox, for the reconciler. Thread-safe.
@@ -53,13 +22,13 @@ class Courier {
     ~Courier();
 
     /// Never waits: what does not fit the queue is left to the reconciler.
-    void accept(Delivery delivery);
+    void accept(Committed change);
 
   private:
     void run(const std::stop_token& stop);
 
     SyncPorts ports_;
-    BoundedQueue<Delivery> queue_;
+    BoundedQueue<Committed> queue_;
     std::jthread thread_;
 };
 

@@ -4,21 +4,21 @@
 
 #include <algorithm>
 
-#include "core/background.h"
-#include "core/error.h"
-#include "core/logging.h"
-#include "core/retry.h"
-#include "core/text.h"
-#include "core/unique_name.h"
+#include "base/background.h"
+#include "base/error.h"
+#include "base/retry.h"
+#include "base/text.h"
+#include "base/unique_name.h"
 #include "engine/answer_cache.h"
 #include "engine/anti_entropy.h"
 #include "engine/courier.h"
 #include "engine/faults.h"
+#include "engine/lazy_collection.h"
 #include "engine/mode_gate.h"
 #include "engine/policies.h"
 #include "engine/reconciler.h"
 #include "engine/shadow.h"
-#include "engine/target.h"
+#include "log/log.h"
 #include "neo4j/inventory.h"
 #include "neo4j/media_store.h"
 #include "neo4j/neo4j_searcher.h"
@@ -72,7 +72,7 @@ struct Engine::State {
         neo4j::prepare_epochs(driver, config.database);
         take_in_unowned();
         if (config.redis) {
-            redis = std::make_unique<RedisAside>(*config.redis, metrics);
+            redis = std::make_unique<OptionalRedis>(*config.redis, metrics);
             if (config.keep_answers) {
                 cache = std::make_unique<AnswerCache>(AnswerCache::Config{mark.id, *config.keep_answers},
                                                       *redis, metrics);
@@ -89,7 +89,7 @@ struct Engine::State {
                                    [this](learning::Mode mode) { metrics.agentdb_mode(mode); }});
         }
         if (client != nullptr) {
-            target = std::make_unique<Target>(*client, config.mapping, mark);
+            target = std::make_unique<LazyCollection>(*client, config.mapping, mark);
         }
     }
 
@@ -105,7 +105,7 @@ struct Engine::State {
     /// What the heartbeat says: behind the gate or ahead of it, as is safe.
     StorageMode reported{StorageMode::neo4j_only};
     /// What /status says: the mode that everything is in.
-    std::atomic<StorageMode> settled{StorageMode::neo4j_only};
+    std::atomic<StorageMode> reported_mode{StorageMode::neo4j_only};
     neo4j::Heartbeat heartbeat;
     neo4j::ChangeLog log;
     neo4j::MediaWriter writer;
@@ -114,11 +114,11 @@ struct Engine::State {
     neo4j::ViewingGraph graph;
     CircuitBreaker delivering;  ///< writes to Milvus
     CircuitBreaker searching;   ///< a Milvus that takes writes may yet be unable to search, and the reverse
-    std::unique_ptr<RedisAside> redis;
+    std::unique_ptr<OptionalRedis> redis;
     std::unique_ptr<AnswerCache> cache;
     std::unique_ptr<learning::Learning> learning;
     const learning::Bandit bandit;
-    std::unique_ptr<Target> target;
+    std::unique_ptr<LazyCollection> target;
     std::unique_ptr<Courier> courier;
     std::unique_ptr<Reconciler> reconciler;
     std::unique_ptr<ShadowComparison> shadow;
@@ -160,7 +160,7 @@ struct Engine::State {
 
     void start() {
         report(config.mode);
-        settle(config.mode);
+        report_mode(config.mode);
         if (target) {
             courier = std::make_unique<Courier>(ports());
             reconciler = std::make_unique<Reconciler>(
@@ -171,10 +171,12 @@ struct Engine::State {
                 AntiEntropy::Ports{driver, config.database, source, *target, log, metrics},
                 config.mapping.collection, [this] { return captures(gate.mode()); },
                 config.anti_entropy_every);
-            preparing =
-                in_background("milvus_index", [this](const std::stop_token& stop) { keep_searchable(stop); });
+            preparing = in_background(
+                "milvus_index", [this](const std::stop_token& stop) { keep_searchable(stop); },
+                log_background_failure);
         }
-        beating = in_background("heartbeat", [this](const std::stop_token& stop) { keep_beating(stop); });
+        beating = in_background(
+            "heartbeat", [this](const std::stop_token& stop) { keep_beating(stop); }, log_background_failure);
     }
 
     /// Goes back to the former mode where Neo4j does not take it.
@@ -189,7 +191,7 @@ struct Engine::State {
         }
     }
 
-    /// Sooner or later.
+    /// Tells Neo4j of the mode; where that fails, a later beat of the heart does.
     void report_in_time(StorageMode mode) {
         {
             const std::lock_guard lock(reporting);
@@ -198,8 +200,8 @@ struct Engine::State {
         beat();
     }
 
-    void settle(StorageMode mode) {
-        settled = mode;
+    void report_mode(StorageMode mode) {
+        reported_mode = mode;
         metrics.storage_mode(mode);
     }
 
@@ -434,7 +436,7 @@ void Engine::turn(StorageMode mode) {
         state.report(mode);
         state.gate.turn(mode);
     }
-    state.settle(mode);
+    state.report_mode(mode);
     log_event(LogLevel::info, "storage_mode", {{"from", to_string(former)}, {"to", to_string(mode)}});
 }
 
@@ -460,7 +462,7 @@ Readiness Engine::readiness() {
 Status Engine::status() {
     State& state = *state_;
     Status status{state.replica,
-                  state.settled.load(),
+                  state.reported_mode.load(),
                   state.delivering.closed() && state.searching.closed(),
                   {},
                   0,

@@ -60,7 +60,7 @@ struct Readiness {
 struct Status {
     std::string replica;
     StorageMode mode = StorageMode::neo4j_only;
-    bool milvus_asked = false;                 ///< the circuit breaker is closed
+    bool milvus_admitted = false;              ///< the circuit breaker is closed
     std::optional<std::int64_t> outbox_depth;  ///< empty where Neo4j does not answer
     double outbox_oldest_seconds = 0;
     std::string neo4j_vector_index;  ///< that Neo4j's searches use; empty where there is none

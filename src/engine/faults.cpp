@@ -1,6 +1,6 @@
 #include "engine/faults.h"
 
-#include "core/logging.h"
+#include "log/log.h"
 
 namespace crossover::engine {
 

@@ -6,6 +6,8 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include "metrics/names.h"
+
 namespace crossover::engine {
 namespace {
 
@@ -25,8 +27,8 @@ double seconds(Metrics::Duration duration) {
 }
 
 template <class Builder>
-auto& family(Builder builder, prometheus::Registry& registry, const char* name, const char* help) {
-    return builder.Name(name).Help(help).Register(registry);
+auto& family(Builder builder, prometheus::Registry& registry, const metrics::Metric& metric) {
+    return builder.Name(metric.name).Help(metric.help).Register(registry);
 }
 
 }  // namespace
@@ -34,67 +36,30 @@ auto& family(Builder builder, prometheus::Registry& registry, const char* name, 
 struct Metrics::State {
     prometheus::Registry registry;
     Family<Histogram>& requests =
-        family(prometheus::BuildHistogram(), registry, "crossover_http_request_duration_seconds",
-               "Requests answered, by route, method and status.");
-    Family<Histogram>& searches = family(prometheus::BuildHistogram(), registry,
-                                         "crossover_search_duration_seconds", "Searches answered, by store.");
-    Counter& fallbacks = family(prometheus::BuildCounter(), registry, "crossover_search_fallback_total",
-                                "Searches that Milvus did not answer and Neo4j did.")
-                             .Add({});
-    Gauge& left_out =
-        family(prometheus::BuildGauge(), registry, "crossover_search_left_out",
-               "Items that Neo4j's exact searches leave out, because their embedding can't be compared.")
-            .Add({});
-    Family<Counter>& dual_writes = family(
-        prometheus::BuildCounter(), registry, "crossover_dual_write_total",
-        "Changes brought to Milvus right after their commit, by result; the reconciler brings the others.");
-    Counter& reconciled = family(prometheus::BuildCounter(), registry, "crossover_reconciled_total",
-                                 "Changes brought to Milvus later, by the reconciler.")
-                              .Add({});
-    Counter& repaired = family(prometheus::BuildCounter(), registry, "crossover_repaired_total",
-                               "Rows that no change spoke of and that differed from Neo4j.")
-                            .Add({});
-    Counter& repairs_refused =
-        family(prometheus::BuildCounter(), registry, "crossover_repairs_refused_total",
-               "Rows that differed from Neo4j and were left, because too many of them are not in Neo4j.")
-            .Add({});
-    Family<Counter>& errors = family(prometheus::BuildCounter(), registry, "crossover_errors_total",
-                                     "Errors of servers, by system and kind.");
-    Histogram& overlap = family(prometheus::BuildHistogram(), registry, "crossover_shadow_overlap",
-                                "Share of the k nearest that both stores found.")
-                             .Add({}, kShares);
-    Histogram& ranks = family(prometheus::BuildHistogram(), registry, "crossover_shadow_rank_difference",
-                              "Mean difference of places, of items that both stores found.")
-                           .Add({}, kRanks);
-    Histogram& scores = family(prometheus::BuildHistogram(), registry, "crossover_shadow_score_difference",
-                               "Greatest difference of scores, of items that both stores found.")
-                            .Add({}, kScores);
-    prometheus::Family<Counter>& cached = prometheus::BuildCounter()
-                                              .Name("crossover_cache_total")
-                                              .Help("Answers looked for in Redis, by result")
-                                              .Register(registry);
-    Counter& skipped = family(prometheus::BuildCounter(), registry, "crossover_shadow_skipped_total",
-                              "Comparisons that were due and not made: too many, or Neo4j failed.")
-                           .Add({});
-    Gauge& depth = family(prometheus::BuildGauge(), registry, "crossover_outbox_depth",
-                          "Changes that Milvus does not have for sure yet.")
-                       .Add({});
-    Gauge& oldest = family(prometheus::BuildGauge(), registry, "crossover_outbox_oldest_seconds",
-                           "Age of the oldest of them.")
-                        .Add({});
-    Family<Gauge>& modes = family(prometheus::BuildGauge(), registry, "crossover_storage_mode",
-                                  "1 for the mode that the engine is in.");
-    Family<Counter>& feedbacks = family(prometheus::BuildCounter(), registry, "crossover_feedback_total",
-                                        "Feedback recorded, by store and result.");
-    Gauge& agentdb_owed = family(prometheus::BuildGauge(), registry, "crossover_agentdb_owed",
-                                 "Keys that Redis has newer than PostgreSQL, for sure or maybe.")
-                              .Add({});
-    Family<Gauge>& agentdb_modes =
-        family(prometheus::BuildGauge(), registry, "crossover_agentdb_mode",
-               "1 for the mode that the reinforcement-learning state is in, for this replica.");
-    Gauge& milvus = family(prometheus::BuildGauge(), registry, "crossover_milvus_up",
-                           "1 while Milvus is asked, 0 while the circuit breaker is open.")
-                        .Add({});
+        family(prometheus::BuildHistogram(), registry, metrics::kHttpRequestDuration);
+    Family<Histogram>& searches = family(prometheus::BuildHistogram(), registry, metrics::kSearchDuration);
+    Counter& fallbacks = family(prometheus::BuildCounter(), registry, metrics::kSearchFallback).Add({});
+    Gauge& left_out = family(prometheus::BuildGauge(), registry, metrics::kSearchLeftOut).Add({});
+    Family<Counter>& dual_writes = family(prometheus::BuildCounter(), registry, metrics::kDualWrite);
+    Counter& reconciled = family(prometheus::BuildCounter(), registry, metrics::kReconciled).Add({});
+    Counter& repaired = family(prometheus::BuildCounter(), registry, metrics::kRepaired).Add({});
+    Counter& repairs_refused = family(prometheus::BuildCounter(), registry, metrics::kRepairsRefused).Add({});
+    Family<Counter>& errors = family(prometheus::BuildCounter(), registry, metrics::kErrors);
+    Histogram& overlap =
+        family(prometheus::BuildHistogram(), registry, metrics::kShadowOverlap).Add({}, kShares);
+    Histogram& ranks =
+        family(prometheus::BuildHistogram(), registry, metrics::kShadowRankDifference).Add({}, kRanks);
+    Histogram& scores =
+        family(prometheus::BuildHistogram(), registry, metrics::kShadowScoreDifference).Add({}, kScores);
+    Family<Counter>& cached = family(prometheus::BuildCounter(), registry, metrics::kCache);
+    Counter& skipped = family(prometheus::BuildCounter(), registry, metrics::kShadowSkipped).Add({});
+    Gauge& depth = family(prometheus::BuildGauge(), registry, metrics::kOutboxDepth).Add({});
+    Gauge& oldest = family(prometheus::BuildGauge(), registry, metrics::kOutboxOldest).Add({});
+    Family<Gauge>& modes = family(prometheus::BuildGauge(), registry, metrics::kStorageMode);
+    Family<Counter>& feedbacks = family(prometheus::BuildCounter(), registry, metrics::kFeedback);
+    Gauge& agentdb_owed = family(prometheus::BuildGauge(), registry, metrics::kAgentdbOwed).Add({});
+    Family<Gauge>& agentdb_modes = family(prometheus::BuildGauge(), registry, metrics::kAgentdbMode);
+    Gauge& milvus = family(prometheus::BuildGauge(), registry, metrics::kMilvusUp).Add({});
 };
 
 Metrics::Metrics() : state_(std::make_unique<State>()) {

@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 
-#include "core/error.h"
+#include "base/error.h"
 #include "engine/storage_mode.h"
-#include "learning/mode.h"
+#include "learning/store/mode.h"
 #include "search/comparison.h"
 
 namespace crossover::engine {
@@ -27,7 +27,7 @@ class Metrics {
     /// Items that Neo4j's exact searches leave out.
     void left_out(std::int64_t items);
     /// "success", "failure", "deferred" (left to the reconciler without trying), "moved" (changed again
-    /// meanwhile).
+    /// meanwhile), "quarantined".
     void dual_write(std::string_view result, std::int64_t entries);
     void reconciled(std::int64_t entries);
     void repaired(std::int64_t rows);

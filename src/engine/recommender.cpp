@@ -7,7 +7,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "core/text.h"
+#include "base/text.h"
 #include "search/matching.h"
 #include "sync/direction.h"
 

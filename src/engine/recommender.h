@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "core/deadline.h"
-#include "learning/bandit.h"
-#include "learning/decision.h"
+#include "base/deadline.h"
+#include "learning/store/bandit.h"
+#include "learning/store/decision.h"
 #include "neo4j/viewing_graph.h"
 #include "search/searcher.h"
 

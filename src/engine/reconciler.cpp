@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
-#include "core/background.h"
-#include "core/error.h"
-#include "core/logging.h"
-#include "core/retry.h"
+#include "base/background.h"
+#include "base/error.h"
+#include "base/retry.h"
 #include "engine/faults.h"
+#include "log/log.h"
 
 namespace crossover::engine {
 
@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t kClaimed = 2'000;
 constexpr std::size_t kAtOnce = 500;
-/// See the courier's: the lease is Neo4j's to end.
+/// A claim ends by Neo4j's clock: so much earlier nothing is begun under it.
 constexpr std::chrono::seconds kLeaseMargin = 5s;
 
 }  // namespace
@@ -25,7 +25,8 @@ Reconciler::Reconciler(SyncPorts ports, std::function<void(Deadline)> probe, Set
     : ports_(std::move(ports)),
       probe_(std::move(probe)),
       settings_(settings),
-      thread_(in_background("reconciler", [this](const std::stop_token& stop) { run(stop); })) {}
+      thread_(in_background(
+          "reconciler", [this](const std::stop_token& stop) { run(stop); }, log_background_failure)) {}
 
 void Reconciler::run(const std::stop_token& stop) {
     while (!stop.stop_requested()) {

@@ -3,7 +3,7 @@
 #include <thread>
 #include <vector>
 
-#include "engine/courier.h"
+#include "engine/delivery.h"
 #include "sync/target_outage.h"
 
 namespace crossover::engine {

@@ -2,9 +2,9 @@
 
 #include <random>
 
-#include "core/background.h"
-#include "core/error.h"
-#include "core/logging.h"
+#include "base/background.h"
+#include "base/error.h"
+#include "log/log.h"
 #include "search/comparison.h"
 
 namespace crossover::engine {
@@ -20,7 +20,8 @@ ShadowComparison::ShadowComparison(search::Searcher& reference, Metrics& metrics
       metrics_(metrics),
       share_(share),
       queue_(kWaiting),
-      thread_(in_background("shadow_comparison", [this](const std::stop_token& stop) { run(stop); })) {}
+      thread_(in_background(
+          "shadow_comparison", [this](const std::stop_token& stop) { run(stop); }, log_background_failure)) {}
 
 ShadowComparison::~ShadowComparison() {
     thread_.request_stop();

@@ -4,7 +4,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/bounded_queue.h"
+#include "base/bounded_queue.h"
 #include "engine/metrics.h"
 #include "search/searcher.h"
 

@@ -21,7 +21,7 @@
 #include <boost/beast/http/string_body.hpp>
 #include <tuple>
 
-#include "core/error.h"
+#include "base/error.h"
 #include "http/target.h"
 
 namespace crossover::http {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "core/error.h"
+#include "base/error.h"
 #include "http/target.h"
 
 namespace crossover::http {
@@ -41,6 +41,11 @@ void Router::add(std::string_view route, Handler handler, Access access) {
         if (other.method == added.method && other.pattern == added.pattern) refuse("is there already");
     }
     routes_.push_back(std::move(added));
+}
+
+bool Router::wants_token() const {
+    return routes_.empty() || std::any_of(routes_.begin(), routes_.end(),
+                                          [](const Route& route) { return route.access == Access::token; });
 }
 
 Router::Match Router::find(std::string_view method, const std::vector<std::string>& segments) const {

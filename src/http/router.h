@@ -43,6 +43,8 @@ class Router {
     /// Error(internal) for what is no route, and for one that is there already.
     void add(std::string_view route, Handler handler, Access access = Access::token);
 
+    /// Whether any route wants the bearer token; true of a router without routes, which may get some.
+    bool wants_token() const;
     Match find(std::string_view method, const std::vector<std::string>& segments) const;
 
   private:

@@ -14,8 +14,8 @@
 #include <future>
 #include <thread>
 
-#include "core/background.h"
-#include "core/error.h"
+#include "base/background.h"
+#include "base/error.h"
 #include "http/connection.h"
 #include "http/listen_address.h"
 #include "http/server_state.h"
@@ -171,7 +171,7 @@ Server::Server(ServerConfig config, Router router)
     const bool loopback = std::all_of(endpoints.begin(), endpoints.end(), [](const auto& candidate) {
         return candidate.endpoint().address().is_loopback();
     });
-    if (!loopback && !impl_->state.token) {
+    if (!loopback && !impl_->state.token && impl_->state.router.wants_token()) {
         refuse(fmt::format(
             "'{}' can be reached from other machines, so requests must bring a token: set a bearer "
             "token (SERVICE_TOKEN), or listen on 127.0.0.1",
@@ -189,7 +189,11 @@ void Server::start() {
     impl_->work.emplace(impl_->state.io.get_executor());
     impl_->keep_accepting();
     impl_->io_thread = in_background(
-        "http", [this](const std::stop_token&) { impl_->state.io.run(); }, std::chrono::milliseconds(50));
+        "http", [this](const std::stop_token&) { impl_->state.io.run(); },
+        [this](std::string_view thread, std::string_view error) {
+            impl_->state.report(thread, std::runtime_error(std::string(error)));
+        },
+        std::chrono::milliseconds(50));
 }
 
 std::uint16_t Server::port() const {

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/deadline.h"
+#include "base/deadline.h"
 #include "http/router.h"
 
 namespace crossover::http {
@@ -63,7 +63,8 @@ struct ServerConfig {
 class Server {
   public:
     /// Does not listen yet. Throws Error(config, usage) for an address, certificate or key that cannot be
-    /// used, and for an address off loopback without a token.
+    /// used, and for an address off loopback without a token, where a
+    /// route wants one.
     Server(ServerConfig config, Router router);
     /// Closes all connections; waits for the handlers that run.
     ~Server();

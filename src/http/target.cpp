@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/encodings.h"
+
 namespace crossover::http {
 namespace {
 
@@ -10,27 +12,6 @@ int hex_digit(char c) {
     if (c >= 'a' && c <= 'f') return c - 'a' + 10;
     if (c >= 'A' && c <= 'F') return c - 'A' + 10;
     return -1;
-}
-
-bool is_utf8(std::string_view text) {
-    for (std::size_t i = 0; i < text.size();) {
-        const auto lead = static_cast<unsigned char>(text[i]);
-        const std::size_t length = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-        if (length == 0 || lead > 0xF4 || text.size() - i < length) return false;
-        for (std::size_t j = 1; j < length; ++j) {
-            if ((static_cast<unsigned char>(text[i + j]) & 0xC0) != 0x80) return false;
-        }
-        if (length > 2) {
-            // Overlong forms, surrogates, and what lies above U+10FFFF.
-            const auto second = static_cast<unsigned char>(text[i + 1]);
-            if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F) ||
-                (lead == 0xF0 && second < 0x90) || (lead == 0xF4 && second > 0x8F)) {
-                return false;
-            }
-        }
-        i += length;
-    }
-    return true;
 }
 
 std::optional<std::string_view> decode(std::string_view text, bool is_query, std::string& out) {

@@ -7,12 +7,12 @@
 #include <mutex>
 #include <thread>
 
-#include "core/background.h"
-#include "core/circuit_breaker.h"
-#include "core/logging.h"
-#include "core/retry.h"
-#include "learning/courier.h"
-#include "learning/handover.h"
+#include "base/background.h"
+#include "base/circuit_breaker.h"
+#include "base/retry.h"
+#include "learning/handover/handover.h"
+#include "learning/handover/owed.h"
+#include "log/log.h"
 
 namespace crossover::learning {
 
@@ -22,9 +22,9 @@ using Clock = std::chrono::steady_clock;
 namespace {
 
 constexpr auto kRecordTimeout = 2s;
-constexpr auto kMoment = 10ms;        ///< between two looks for the primary while it moves
-constexpr auto kWatchEvery = 250ms;   ///< and at once after a turn or something owed
-constexpr auto kCourierPause = 20ms;  ///< so that what comes close together goes together
+constexpr auto kMoment = 10ms;       ///< between two looks for the primary while it moves
+constexpr auto kWatchEvery = 250ms;  ///< and at once after a turn or something owed
+constexpr auto kGather = 20ms;       ///< so that what comes close together goes together
 constexpr auto kLook = 2s;
 constexpr auto kDeliver = 10s;
 constexpr auto kRetryTurn = 1s;
@@ -62,13 +62,14 @@ struct Learning::State {
     mutable std::mutex mutex;
     std::condition_variable_any changed;
     Mode wanted;
-    bool wish = true;  ///< to have the primary where `wanted` says; a replica that only follows has none
-    Primary primary;   ///< as believed
-    bool told = false;
+    bool turn_pending =
+        true;         ///< to have the primary where `wanted` says; a replica that only follows has none
+    Primary primary;  ///< as believed
+    bool store_has_told = false;
     Mode effect;
     std::optional<std::int64_t> owed;
     std::string refused;
-    bool hurry = false;  ///< somebody waits for the thread
+    bool woken = false;  ///< somebody waits for the thread
     Clock::time_point unread_quiet_until{};
 
     bool warned = false;
@@ -76,7 +77,7 @@ struct Learning::State {
     Clock::time_point quiet_until{};  ///< of the warnings about a store
     std::jthread watching;
 
-    Primary believed() const {
+    Primary known_primary() const {
         std::lock_guard lock(mutex);
         return primary;
     }
@@ -86,18 +87,18 @@ struct Learning::State {
         return effect;
     }
 
-    void believe_in(Primary now, bool from_a_store) {
+    void set_primary(Primary now, bool from_a_store) {
         Mode former, latter;
         {
             std::lock_guard lock(mutex);
             primary = now;
-            told = told || from_a_store;
+            store_has_told = store_has_told || from_a_store;
             former = effect;
             // While it moves, nobody knows yet: the former mode holds.
             if (now != Primary::moving) effect = in_effect(wanted, now);
             latter = effect;
-            if (wish && now == (wanted == Mode::postgres ? Primary::postgres : Primary::redis)) {
-                wish = false;
+            if (turn_pending && now == (wanted == Mode::postgres ? Primary::postgres : Primary::redis)) {
+                turn_pending = false;
                 refused.clear();
             }
         }
@@ -154,7 +155,7 @@ struct Learning::State {
     /// Asks both, the believed one first: one that is not the primary refuses, so that no harm is done.
     std::optional<Recorded> try_record(const Experience& experience, Deadline deadline,
                                        std::optional<Error>& failure) {
-        const Primary first = believed() == Primary::postgres ? Primary::postgres : Primary::redis;
+        const Primary first = known_primary() == Primary::postgres ? Primary::postgres : Primary::redis;
         const Primary second = first == Primary::redis ? Primary::postgres : Primary::redis;
         failure.reset();
         for (const Primary store : {first, second}) {
@@ -162,7 +163,7 @@ struct Learning::State {
             try {
                 const auto outcome = record_in(store, experience, deadline);
                 if (const auto* recorded = std::get_if<Recorded>(&outcome)) {
-                    if (store != first) believe_in(store, true);
+                    if (store != first) set_primary(store, true);
                     return *recorded;
                 }
             } catch (const Error& error) {
@@ -181,19 +182,19 @@ struct Learning::State {
         for (;;) {
             if (const auto recorded = try_record(experience, deadline, failure)) {
                 observer.feedback(recorded->store, recorded->again ? "again" : "recorded");
-                if (recorded->store == "redis" && effective() != Mode::redis) hasten();
+                if (recorded->store == "redis" && effective() != Mode::redis) wake();
                 return *recorded;
             }
             unknown = unknown || (failure && failure->outcome_unknown());
             if (deadline.passed() || (failure && failure->kind() == ErrorKind::unavailable)) break;
-            hasten();
+            wake();
             std::unique_lock lock(mutex);
             changed.wait_for(lock, kMoment);
         }
         if (failure && (failure->outcome_unknown() || !unknown)) throw *failure;
         if (failure) throw Error(failure->system(), ErrorKind::timeout, failure->what());
         throw Error(
-            believed() == Primary::postgres ? System::postgres : System::redis, ErrorKind::unavailable,
+            known_primary() == Primary::postgres ? System::postgres : System::redis, ErrorKind::unavailable,
             has(Primary::postgres) && has(Primary::redis)
                 ? "The reinforcement-learning state is being handed over from one store to the other, "
                   "which takes longer than usual."
@@ -201,11 +202,11 @@ struct Learning::State {
                   "REDIS_URL and DATABASE_URL.");
     }
 
-    void hasten() {
+    void wake() {
         {
             std::lock_guard lock(mutex);
-            if (hurry) return;
-            hurry = true;
+            if (woken) return;
+            woken = true;
         }
         changed.notify_all();
     }
@@ -216,17 +217,17 @@ struct Learning::State {
         while (!stop.stop_requested()) {
             step();
             std::unique_lock lock(mutex);
-            changed.wait_for(lock, stop, kWatchEvery, [&] { return hurry; });
-            const bool soon = std::exchange(hurry, false);
+            changed.wait_for(lock, stop, kWatchEvery, [&] { return woken; });
+            const bool soon = std::exchange(woken, false);
             lock.unlock();
-            if (soon) sleep_for(kCourierPause, stop);
+            if (soon) sleep_for(kGather, stop);
         }
     }
 
     /// What `ask` says, or nothing where the store does not answer, which is counted, and logged now and
     /// then. `failure` is told why.
     template <class Ask>
-    auto heard(std::string_view what, Ask&& ask, std::optional<Error>* failure = nullptr)
+    auto ask_and_log(std::string_view what, Ask&& ask, std::optional<Error>* failure = nullptr)
         -> std::optional<decltype(ask())> {
         try {
             return ask();
@@ -243,21 +244,22 @@ struct Learning::State {
 
     void step() {
         std::optional<RedisStore::Control> control;
-        if (redis) control = heard("look at Redis", [&] { return redis->control(Deadline::after(kLook)); });
+        if (redis)
+            control = ask_and_log("look at Redis", [&] { return redis->control(Deadline::after(kLook)); });
         std::optional<PostgresStore::State> held;
         std::optional<Error> not_held;
         const bool elsewhere = control ? control->primary.value_or("redis") != "redis" : redis == nullptr;
-        if (postgres && (current_wish() != Mode::redis || elsewhere)) {
-            held = heard(
+        if (postgres && (wanted_mode() != Mode::redis || elsewhere)) {
+            held = ask_and_log(
                 "look at PostgreSQL", [&] { return postgres->state(Deadline::after(kLook)); }, &not_held);
         }
         if (control && held && !control->primary && held->primary == Primary::redis) {
-            heard("introduction", [&] {
-                redis->introduce(Deadline::after(kLook));
+            ask_and_log("claim of Redis", [&] {
+                redis->claim_control(Deadline::after(kLook));
                 return true;
             });
         }
-        if (control || held) believe_in(believe(control, held, believed()), true);
+        if (control || held) set_primary(primary_of(control, held, known_primary()), true);
         {
             std::lock_guard lock(mutex);
             owed = control ? std::optional(control->owed) : std::nullopt;
@@ -272,7 +274,7 @@ struct Learning::State {
         move(unfinished(control, held));
     }
 
-    Mode current_wish() const {
+    Mode wanted_mode() const {
         std::lock_guard lock(mutex);
         return wanted;
     }
@@ -280,7 +282,7 @@ struct Learning::State {
     /// Why a turn does not go on while a store is away.
     void explain_absence(bool redis_there, bool postgres_there, const std::optional<Error>& not_held) {
         std::lock_guard lock(mutex);
-        if (!wish) return;
+        if (!turn_pending) return;
         if (!redis) {
             refused = "To hand over, REDIS_URL must be set too.";
         } else if (!redis_there) {
@@ -297,8 +299,8 @@ struct Learning::State {
     }
 
     void bring() {
-        const auto delivered = heard("bring what is owed",
-                                     [&] { return deliver(*redis, *postgres, Deadline::after(kDeliver)); });
+        const auto delivered = ask_and_log(
+            "bring what is owed", [&] { return bring_owed(*redis, *postgres, Deadline::after(kDeliver)); });
         if (!delivered) return;
         if (delivered->stuck > 0 && Clock::now() >= quiet_until) {
             quiet_until = Clock::now() + 10s;
@@ -309,26 +311,27 @@ struct Learning::State {
     }
 
     void move(bool unfinished_one) {
-        std::optional<Primary> target;
+        std::optional<Primary> goal;
         {
             std::lock_guard lock(mutex);
-            if (wish) target = wanted == Mode::postgres ? Primary::postgres : Primary::redis;
+            if (turn_pending) goal = wanted == Mode::postgres ? Primary::postgres : Primary::redis;
         }
-        if (!target && !unfinished_one) return;
+        if (!goal && !unfinished_one) return;
         if (Clock::now() < next_attempt) return;
         next_attempt = Clock::now() + kRetryTurn;
         try {
             Handover handover(*redis, *postgres);
-            set_refused(handover.advance(target).value_or(""));
+            set_refused(handover.advance(goal).value_or(""));
         } catch (const Error& error) {
             note(error);
             set_refused(error.what());
         }
         // What became of it is seen, and told, without waiting.
-        const auto control = heard("look at Redis", [&] { return redis->control(Deadline::after(kLook)); });
+        const auto control =
+            ask_and_log("look at Redis", [&] { return redis->control(Deadline::after(kLook)); });
         const auto held =
-            heard("look at PostgreSQL", [&] { return postgres->state(Deadline::after(kLook)); });
-        if (control && held) believe_in(believe(control, held, believed()), true);
+            ask_and_log("look at PostgreSQL", [&] { return postgres->state(Deadline::after(kLook)); });
+        if (control && held) set_primary(primary_of(control, held, known_primary()), true);
     }
 
     void set_refused(std::string why) {
@@ -344,7 +347,7 @@ struct Learning::State {
 
     void warn_of_loss() {
         const auto policy =
-            heard("look at Redis", [&] { return redis->appendfsync(Deadline::after(kLook)); });
+            ask_and_log("look at Redis", [&] { return redis->appendfsync(Deadline::after(kLook)); });
         if (!policy) return;
         warned = true;
         if (*policy && **policy != "always") {
@@ -362,7 +365,8 @@ Learning::Learning(Config config, Observer observer) {
     require_servers(config, config.mode);
     state_ = std::make_unique<State>(std::move(config), std::move(observer));
     State& state = *state_;
-    state.watching = in_background("agentdb", [&state](const std::stop_token& stop) { state.watch(stop); });
+    state.watching = in_background(
+        "agentdb", [&state](const std::stop_token& stop) { state.watch(stop); }, log_background_failure);
 }
 
 Learning::~Learning() {
@@ -386,7 +390,7 @@ Recorded Learning::record(const Experience& experience) {
 std::optional<Knowledge> Learning::knowledge(const std::string& agent) {
     State& state = *state_;
     if (agent.size() > kMaxAgentBytes || !state.reads.admits()) return std::nullopt;
-    const bool from_postgres = state.postgres && (!state.redis || state.believed() == Primary::postgres);
+    const bool from_postgres = state.postgres && (!state.redis || state.known_primary() == Primary::postgres);
     try {
         auto known = from_postgres ? state.postgres->knowledge(agent) : state.redis->knowledge(agent);
         state.reads.succeeded();
@@ -409,29 +413,29 @@ void Learning::turn(Mode mode) {
     {
         std::lock_guard lock(state.mutex);
         state.wanted = mode;
-        state.wish = true;
+        state.turn_pending = true;
         state.refused.clear();
     }
     // A turn between redis and dual is in effect at once.
-    state.believe_in(state.believed(), false);
-    state.hasten();
+    state.set_primary(state.known_primary(), false);
+    state.wake();
 }
 
 Mode Learning::wanted() const {
-    return state_->current_wish();
+    return state_->wanted_mode();
 }
 
 LearningStatus Learning::status() const {
     const State& state = *state_;
     std::lock_guard lock(state.mutex);
     LearningStatus status{state.effect, state.wanted, {}, state.owed, state.refused};
-    if (state.told) status.primary = state.primary;
+    if (state.store_has_told) status.primary = state.primary;
     return status;
 }
 
 std::string Learning::unready() {
     State& state = *state_;
-    const Primary primary = state.believed();
+    const Primary primary = state.known_primary();
     if (!state.config.asked_for) return {};
     try {
         if (primary != Primary::postgres && state.redis) state.redis->control(Deadline::after(1s));
@@ -452,7 +456,8 @@ std::string Learning::unread() const {
     if (state.reads.closed()) return {};
     return fmt::format(
         "{} does not answer within a tenth of a second: recommendations are made without what was learnt.",
-        state.postgres && (!state.redis || state.believed() == Primary::postgres) ? "PostgreSQL" : "Redis");
+        state.postgres && (!state.redis || state.known_primary() == Primary::postgres) ? "PostgreSQL"
+                                                                                       : "Redis");
 }
 
 }  // namespace crossover::learning

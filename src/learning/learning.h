@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
-#include "core/error.h"
-#include "learning/mode.h"
-#include "learning/store.h"
+#include "base/error.h"
+#include "learning/store/mode.h"
+#include "learning/store/store.h"
 #include "redis/connection.h"
 
 namespace crossover::learning {

@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/deadline.h"
-#include "core/error.h"
+#include "base/deadline.h"
+#include "base/error.h"
 #include "milvus/types.h"
 
 namespace crossover::milvus {

@@ -4,7 +4,7 @@
 
 #include <chrono>
 
-#include "milvus/metrics.h"
+#include "milvus/node_info.h"
 #include "milvus/transport.h"
 
 namespace crossover::milvus {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "core/error.h"
+#include "base/error.h"
 
 namespace crossover::milvus {
 namespace {

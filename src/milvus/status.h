@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/error.h"
+#include "base/error.h"
 
 /// What the two kinds of status that a call can end with mean.
 namespace crossover::milvus {

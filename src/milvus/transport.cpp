@@ -10,7 +10,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "core/text.h"
+#include "base/encodings.h"
 #include "milvus/endpoint.h"
 
 namespace crossover::milvus {

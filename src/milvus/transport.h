@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "core/deadline.h"
+#include "base/deadline.h"
 #include "milvus/client.h"
 #include "milvus/milvus.grpc.pb.h"
 #include "milvus/status.h"

@@ -10,7 +10,7 @@
 #include <variant>
 #include <vector>
 
-#include "core/item_id.h"
+#include "base/item_id.h"
 
 /// What goes into and comes out of Milvus, in plain C++: no protobuf or gRPC type is visible here.
 namespace crossover::milvus {

@@ -7,7 +7,7 @@
 #include <bit>
 #include <cstring>
 
-#include "core/error.h"
+#include "base/error.h"
 #include "milvus/client.h"
 #include "milvus/milvus.pb.h"
 

@@ -2,8 +2,8 @@
 
 #include <unordered_map>
 
-#include "core/error.h"
-#include "core/unique_name.h"
+#include "base/error.h"
+#include "base/unique_name.h"
 #include "neo4j/cypher.h"
 #include "neo4j/read_session.h"
 
@@ -47,7 +47,7 @@ sync::IdKind kind_of(const ItemId& id) {
     return std::holds_alternative<std::string>(id) ? sync::IdKind::string : sync::IdKind::integer;
 }
 
-class Retirement : public sync::Settlement {
+class Retirement : public sync::VersionCheck {
   public:
     Retirement(bolt::Driver& driver, const std::string& database, const MediaQueries& queries,
                const RefusedItems& refused, const std::vector<ChangeEntry>& entries)
@@ -61,7 +61,7 @@ class Retirement : public sync::Settlement {
         return session.execute_write(
             [&](bolt::Transaction& transaction) {
                 const auto look = refused_.look(transaction, queries_, ids, true);
-                auto changed = refused_.settle(transaction, ids, before, look, rejected);
+                auto changed = refused_.record(transaction, ids, before, look, rejected);
                 bolt::List retired;
                 for (std::size_t i = 0; i < ids.size(); ++i) {
                     if (look.presences[i] != before[i]) continue;
@@ -160,7 +160,7 @@ void ChangeLog::owe(std::span<const ItemId> ids) {
         });
 }
 
-std::unique_ptr<sync::Settlement> ChangeLog::settlement(const std::vector<ChangeEntry>& entries) {
+std::unique_ptr<sync::VersionCheck> ChangeLog::version_check(const std::vector<ChangeEntry>& entries) {
     return std::make_unique<Retirement>(driver_, database_, queries_, refused_, entries);
 }
 

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "base/deadline.h"
+#include "base/item_id.h"
 #include "bolt/driver.h"
-#include "core/deadline.h"
-#include "core/item_id.h"
 #include "neo4j/media_query.h"
 #include "neo4j/refused_items.h"
 #include "sync/sync.h"
@@ -65,7 +65,7 @@ class ChangeLog {
     /// The last look of a sync() for these entries: in one write transaction reads the versions of ids and
     /// retires the entries of those that are unchanged, as far as they still have the owner given. `entries`
     /// must outlive it; may hold several of one id.
-    std::unique_ptr<sync::Settlement> settlement(const std::vector<ChangeEntry>& entries);
+    std::unique_ptr<sync::VersionCheck> version_check(const std::vector<ChangeEntry>& entries);
 
     struct Depth {
         std::int64_t entries = 0;

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
+#include "base/item_id.h"
 #include "bolt/packstream.h"
 #include "bolt/value.h"
-#include "core/error.h"
-#include "core/item_id.h"
 
 /// Small conversions between Cypher's values and ours.
 namespace crossover::neo4j {

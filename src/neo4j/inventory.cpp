@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cctype>
 
-#include "core/address.h"
-#include "core/error.h"
+#include "base/address.h"
+#include "base/error.h"
 #include "neo4j/cypher.h"
 #include "neo4j/label_sample.h"
 #include "neo4j/media_query.h"

@@ -9,11 +9,12 @@
 #include <mutex>
 #include <thread>
 
-#include "core/background.h"
-#include "core/error.h"
-#include "core/process.h"
-#include "core/retry.h"
-#include "core/unique_name.h"
+#include "base/background.h"
+#include "base/error.h"
+#include "base/process.h"
+#include "base/retry.h"
+#include "base/unique_name.h"
+#include "log/log.h"
 #include "neo4j/cypher.h"
 
 namespace crossover::neo4j {
@@ -56,9 +57,9 @@ constexpr const char* kRenew =
     "MATCH (l:CrossoverLease {name: $name}) SET l.touched_by = $owner WITH l WHERE l.owner = $owner "
     "SET l.expires_at = timestamp() + $ttl RETURN l.expires_at";
 
-constexpr const char* kReleaseSettled =
+constexpr const char* kRelease =
     "MATCH (l:CrossoverLease {name: $name}) SET l.touched_by = $owner WITH l WHERE l.owner = $owner DELETE l";
-constexpr const char* kReleaseUnsettled =
+constexpr const char* kReleaseInDebt =
     "MATCH (l:CrossoverLease {name: $name}) SET l.touched_by = $owner WITH l WHERE l.owner = $owner "
     "SET l.writes_until = CASE WHEN l.writes_until > timestamp() + $longest_write THEN l.writes_until "
     "ELSE timestamp() + $longest_write END REMOVE l.owner";
@@ -107,7 +108,7 @@ struct Lease::State {
     std::string owner;
     std::chrono::milliseconds longest_write;
     std::optional<Deadline> inherited_writes;
-    std::atomic<bool> settled{true};
+    std::atomic<bool> no_write_under_way{true};
     mutable std::mutex mutex;
     Deadline::Clock::time_point renewed_at;
     std::exception_ptr lost;
@@ -171,7 +172,7 @@ struct Lease::State {
             renewed_at = before;
             if (const auto until = integer_of(row[8]); until > 0) {
                 inherited_writes = Deadline::after(std::chrono::milliseconds(until - integer_of(row[9])));
-                settled = false;
+                no_write_under_way = false;
             }
             return std::nullopt;
         }
@@ -216,16 +217,19 @@ std::unique_ptr<Lease> Lease::acquire(bolt::Driver& driver, const std::string& d
         }
     }
     State* const shared = state.get();
-    state->renewer = in_background("lease", [shared](const std::stop_token& ended) {
-        while (sleep_for(kRenewEvery, ended)) {
-            try {
-                shared->transact(Deadline::after(10s), [](bolt::Transaction&) {});
-            } catch (const Error& error) {
-                // limit() stands still, and with it every writer, until a renewal succeeds.
-                if (error.kind() == ErrorKind::conflict) return;
+    state->renewer = in_background(
+        "lease",
+        [shared](const std::stop_token& ended) {
+            while (sleep_for(kRenewEvery, ended)) {
+                try {
+                    shared->transact(Deadline::after(10s), [](bolt::Transaction&) {});
+                } catch (const Error& error) {
+                    // limit() stands still, and with it every writer, until a renewal succeeds.
+                    if (error.kind() == ErrorKind::conflict) return;
+                }
             }
-        }
-    });
+        },
+        log_background_failure);
     return std::unique_ptr<Lease>(new Lease(std::move(state)));
 }
 
@@ -249,7 +253,7 @@ Lease::~Lease() {
     try {
         auto session = state_->driver.session(state_->session_config());
         session
-            .run(state_->settled ? kReleaseSettled : kReleaseUnsettled,
+            .run(state_->no_write_under_way ? kRelease : kReleaseInDebt,
                  {{"name", state_->name},
                   {"owner", state_->owner},
                   {"longest_write", state_->longest_write.count()}})
@@ -276,12 +280,12 @@ std::optional<Deadline> Lease::inherited_writes() const {
     return state_->inherited_writes;
 }
 
-void Lease::expect_writes() {
-    state_->settled = false;
+void Lease::writes_begin() {
+    state_->no_write_under_way = false;
 }
 
-void Lease::settled() {
-    state_->settled = true;
+void Lease::writes_ended() {
+    state_->no_write_under_way = true;
 }
 
 }  // namespace crossover::neo4j

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "base/deadline.h"
 #include "bolt/driver.h"
-#include "core/deadline.h"
 
 namespace crossover::neo4j {
 
@@ -24,7 +24,7 @@ struct LeaseName {
 /// when it is not renewed; a holder that was seen to be dead, on this very machine, is replaced at once.
 ///
 /// What a holder had sent to Milvus may arrive after its end. So the lease also says until when: whoever
-/// takes it from one that did not give it up with everything settled inherits that (`writes_until`, or the
+/// takes it from one that did not give it up with every write ended inherits that (`writes_until`, or the
 /// former `expires_at`), and passes it on when it ends before it has waited it out.
 ///
 /// Thread-safe.
@@ -55,13 +55,13 @@ class Lease {
     /// `conflict` once another holder is known.
     Deadline limit() const;
 
-    /// Until when writes of former holders may have been sent; empty where they had settled everything. They
-    /// must be waited out (sync::TargetOutage::wait_out), and settled() be said, before the first write.
+    /// Until when writes of former holders may have been sent; empty where all of those had ended. They
+    /// must be waited out (sync::TargetOutage::wait_out), and writes_ended() be said, before the first write.
     std::optional<Deadline> inherited_writes() const;
     /// From now on a write may be on its way.
-    void expect_writes();
+    void writes_begin();
     /// No write is on its way any more, of this holder or a former one.
-    void settled();
+    void writes_ended();
 
   private:
     struct State;

@@ -4,7 +4,7 @@
 
 #include <unordered_map>
 
-#include "core/error.h"
+#include "base/error.h"
 #include "neo4j/cypher.h"
 #include "neo4j/row_decoder.h"
 #include "neo4j/value_text.h"

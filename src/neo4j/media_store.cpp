@@ -9,7 +9,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "core/error.h"
+#include "base/clock.h"
+#include "base/error.h"
 #include "neo4j/cypher.h"
 #include "neo4j/label_sample.h"
 #include "neo4j/media_query.h"
@@ -49,12 +50,6 @@ constexpr std::size_t kNodesForABoundary = 500;
 constexpr bolt::Version kVectorsSince{6, 0};
 constexpr const char* kNoVector = "Neo.ClientError.Statement.ArgumentError";
 
-std::int64_t clock_version() {
-    return std::chrono::duration_cast<std::chrono::microseconds>(
-               std::chrono::system_clock::now().time_since_epoch())
-        .count();
-}
-
 Rejected duplicate(const ItemId& id) {
     Rejected rejected{{}, {}, RejectionReason::id_duplicate, "several nodes have this id"};
     std::visit([&](const auto& value) { rejected.id = value; }, id);
@@ -78,7 +73,7 @@ class BatchBuilder {
         const bool repeated = last_id_ == id;
         if (!repeated) {
             id_before_ = std::exchange(last_id_, id);
-            before_last_id_ = {batch_.items.rows(), batch_.rejected.size(), batch_.unsettled.size()};
+            before_last_id_ = {batch_.items.rows(), batch_.rejected.size(), batch_.to_resync.size()};
         }
         const std::size_t rows_before = batch_.items.rows();
         auto row = decoder_.decode(fields, version.value_or(0), batch_.items);
@@ -91,7 +86,7 @@ class BatchBuilder {
             batch_.rejected.push_back(*std::move(row.rejected));
         } else if (!version) {
             sync::pop_back(batch_.items);
-            batch_.unsettled.push_back(id);
+            batch_.to_resync.push_back(id);
         }
     }
 
@@ -99,7 +94,7 @@ class BatchBuilder {
     std::optional<ItemId> forget_last_id() {
         while (batch_.items.rows() > before_last_id_.items) sync::pop_back(batch_.items);
         batch_.rejected.resize(before_last_id_.rejected);
-        batch_.unsettled.resize(before_last_id_.unsettled);
+        batch_.to_resync.resize(before_last_id_.to_resync);
         return last_id_ = id_before_;
     }
 
@@ -115,7 +110,7 @@ class BatchBuilder {
   private:
     /// How much of the batch there was.
     struct Extent {
-        std::size_t items = 0, rejected = 0, unsettled = 0;
+        std::size_t items = 0, rejected = 0, to_resync = 0;
     };
 
     void start() {
@@ -145,7 +140,7 @@ class BatchBuilder {
 };
 
 /// Ids and versions in the order of the index.
-struct VersionPage {
+struct VersionsAhead {
     std::vector<std::pair<ItemId, std::int64_t>> items;
     std::vector<std::string> bookmarks;
 };
@@ -154,7 +149,7 @@ struct VersionPage {
 /// went.
 class VersionCursor {
   public:
-    explicit VersionCursor(const VersionPage& page) : page_(page) {}
+    explicit VersionCursor(const VersionsAhead& page) : page_(page) {}
     std::optional<std::int64_t> find(const ItemId& id) {
         for (std::size_t i = next_; i < page_.items.size(); ++i) {
             if (page_.items[i].first != id) continue;
@@ -165,7 +160,7 @@ class VersionCursor {
     }
 
   private:
-    const VersionPage& page_;
+    const VersionsAhead& page_;
     std::size_t next_ = 0;
 };
 
@@ -252,12 +247,12 @@ struct MediaStore::State {
                         mapping.label, kMostSilences, error.what()));
     }
 
-    VersionPage versions_page(const KeyRange& keys) const {
+    VersionsAhead versions_page(const KeyRange& keys) const {
         auto open = scan_session(-1);
         auto parameters = MediaQueries::range_parameters(keys);
         parameters.add("limit", static_cast<std::int64_t>(kPageRows));
         auto rows = scan(open, queries.versions_in_range(keys, true), parameters);
-        VersionPage page;
+        VersionsAhead page;
         page.items.reserve(kPageRows);
         bolt::RecordView record;
         while (next(rows, record)) {
@@ -273,7 +268,7 @@ struct MediaStore::State {
 
     void scan_ordered(const KeyRange& keys, std::size_t batch_rows,
                       const std::function<bool(ScannedBatch&&)>& sink) const;
-    bool read_page(KeyRange page, const VersionPage& versions, BatchBuilder& builder,
+    bool read_page(KeyRange page, const VersionsAhead& versions, BatchBuilder& builder,
                    const std::function<bool(ScannedBatch&&)>& sink) const;
     void scan_label(std::size_t batch_rows, const std::function<bool(ScannedBatch&&)>& sink) const;
     std::unordered_set<ItemId> duplicate_ids() const;
@@ -312,14 +307,14 @@ void MediaStore::State::scan_ordered(const KeyRange& keys, std::size_t batch_row
                                      const std::function<bool(ScannedBatch&&)>& sink) const {
     BatchBuilder builder(mapping, batch_rows, keys.after);
     KeyRange remaining = keys;
-    VersionPage versions = versions_page(remaining);
+    VersionsAhead versions = versions_page(remaining);
     for (bool last_page = false; !last_page;) {
         last_page = versions.items.size() < kPageRows;
         const KeyRange page{remaining.after,
                             last_page ? keys.through : std::optional(versions.items.back().first)};
         remaining.after = page.through;
         // The versions of the next page are read while this page's vectors arrive.
-        std::future<VersionPage> next_versions;
+        std::future<VersionsAhead> next_versions;
         if (!last_page) {
             next_versions =
                 std::async(std::launch::async, [this, remaining] { return versions_page(remaining); });
@@ -335,7 +330,7 @@ void MediaStore::State::scan_ordered(const KeyRange& keys, std::size_t batch_row
 }
 
 /// Reads the vectors of a page; false when `sink` wants no more.
-bool MediaStore::State::read_page(KeyRange page, const VersionPage& versions, BatchBuilder& builder,
+bool MediaStore::State::read_page(KeyRange page, const VersionsAhead& versions, BatchBuilder& builder,
                                   const std::function<bool(ScannedBatch&&)>& sink) const {
     bool as_vectors = mapping.dimension <= kMaxVectorDimension;
     for (;;) {
@@ -371,7 +366,7 @@ bool MediaStore::State::read_page(KeyRange page, const VersionPage& versions, Ba
 void MediaStore::State::scan_label(std::size_t batch_rows,
                                    const std::function<bool(ScannedBatch&&)>& sink) const {
     const auto duplicates = duplicate_ids();
-    const std::int64_t settled_before = clock_version() - kVersionMargin.count();
+    const std::int64_t old_enough = unix_us() - kVersionMargin.count();
     auto open = scan_session(-1);
     auto rows = scan(open, queries.all_items());
     const auto fresh = [&] {
@@ -400,9 +395,9 @@ void MediaStore::State::scan_label(std::size_t batch_rows,
         } else if (row.rejected) {
             row.rejected->element_id = element;
             batch.rejected.push_back(*std::move(row.rejected));
-        } else if (version > settled_before) {
+        } else if (version > old_enough) {
             sync::pop_back(batch.items);
-            batch.unsettled.push_back(*row.id);
+            batch.to_resync.push_back(*row.id);
         } else {
             RowDecoder::set_last_version(batch.items, version);
             batch.element_ids.emplace_back(element);

@@ -5,8 +5,9 @@
 
 #include <atomic>
 
-#include "core/error.h"
-#include "core/unique_name.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/unique_name.h"
 #include "neo4j/cypher.h"
 #include "neo4j/read_session.h"
 #include "neo4j/value_text.h"
@@ -87,9 +88,7 @@ MediaWriter::MediaWriter(bolt::Driver& driver, std::string database, const sync:
 
 std::int64_t MediaWriter::now() {
     static std::atomic<std::int64_t> last = 0;
-    const std::int64_t clock = std::chrono::duration_cast<std::chrono::microseconds>(
-                                   std::chrono::system_clock::now().time_since_epoch())
-                                   .count();
+    const std::int64_t clock = unix_us();
     std::int64_t former = last;
     while (!last.compare_exchange_weak(former, std::max(former + 1, clock))) {
     }

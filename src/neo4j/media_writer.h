@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "base/deadline.h"
 #include "bolt/driver.h"
-#include "core/deadline.h"
 #include "neo4j/change_log.h"
 #include "sync/mapping.h"
 

@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/background.h"
-#include "core/error.h"
-#include "core/logging.h"
-#include "core/retry.h"
+#include "base/background.h"
+#include "base/error.h"
+#include "base/retry.h"
+#include "log/log.h"
 #include "neo4j/cypher.h"
 #include "neo4j/read_session.h"
 #include "neo4j/scalar.h"
@@ -159,7 +159,9 @@ Neo4jSearcher::Neo4jSearcher(bolt::Driver& driver, std::string database, const s
       database_(std::move(database)),
       mapping_(mapping),
       on_left_out_(std::move(on_left_out)),
-      counting_(in_background("exact_search", [this](const std::stop_token& stop) { keep_count(stop); })) {}
+      counting_(in_background(
+          "exact_search", [this](const std::stop_token& stop) { keep_count(stop); },
+          log_background_failure)) {}
 
 std::vector<search::Neighbour> Neo4jSearcher::nearest(const search::Query& query, Deadline deadline) {
     if (const auto index = index_name(deadline); !index.empty()) {

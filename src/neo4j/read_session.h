@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/deadline.h"
 #include "bolt/driver.h"
-#include "core/deadline.h"
 
 namespace crossover::neo4j {
 

@@ -5,7 +5,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "core/error.h"
+#include "base/error.h"
 #include "neo4j/cypher.h"
 
 namespace crossover::neo4j {
@@ -15,9 +15,9 @@ namespace {
 constexpr const char* kIndex =
     "CREATE INDEX crossover_refused_key IF NOT EXISTS FOR (r:RefusedItem) ON (r.key)";
 
-/// Of `id`, an expression. Collections have no colon in their name, and ids of one kind; so much of an id as
-/// an index surely takes, whose limit is some eight thousand bytes, tells almost all apart, and media_id the
-/// rest.
+/// The Cypher of a record's key, of `id`, which is itself an expression: collection, colon, and as much of
+/// the id as an index surely takes (its limit is some 8,000 bytes). That tells almost all ids apart, and
+/// media_id the rest.
 std::string match(const std::string& id) {
     return fmt::format(
         "MATCH (r:RefusedItem {{key: $collection + ':' + left(toString({0}), 1900)}}) "
@@ -64,7 +64,7 @@ bolt::Parameters RefusedItems::parameters(std::span<const ItemId> ids) const {
 
 RefusedItems::Look RefusedItems::look(bolt::Transaction& transaction, const MediaQueries& queries,
                                       std::span<const ItemId> ids, bool indexed) const {
-    // One statement for both: a settlement costs the same round trips whether there are records or not.
+    // One statement for both: a version check costs the same round trips whether there are records or not.
     const auto records = records_by_position() + "RETURN -1 - i AS i, r.version AS version";
     Look look;
     if (indexed) {
@@ -79,7 +79,7 @@ RefusedItems::Look RefusedItems::look(bolt::Transaction& transaction, const Medi
     return look;
 }
 
-std::vector<std::size_t> RefusedItems::settle(bolt::Transaction& transaction, std::span<const ItemId> ids,
+std::vector<std::size_t> RefusedItems::record(bolt::Transaction& transaction, std::span<const ItemId> ids,
                                               std::span<const sync::Presence> before, const Look& look,
                                               std::span<const sync::Rejected> rejected) const {
     std::vector<std::size_t> changed;

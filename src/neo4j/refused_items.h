@@ -12,7 +12,7 @@
 namespace crossover::neo4j {
 
 /// What is known to be no row of the collection, and why: `(:RefusedItem {key, collection, media_id, version,
-/// reason})`, made by the transaction that settles a sync() which found an id invalid or refused, and removed
+/// reason})`, made by the version check of a sync() which found an id invalid or refused, and removed
 /// by the one that finds it a row, or gone. It says so of one version only.
 ///
 /// Thread-safe. Calls throw crossover::Error.
@@ -23,7 +23,7 @@ class RefusedItems {
     /// Makes the index that it needs, where it is missing.
     static void prepare(bolt::Driver& driver, const std::string& database);
 
-    /// What a settlement looks at.
+    /// What a version check looks at.
     struct Look {
         std::vector<sync::Presence> presences;  ///< one for each id
         std::vector<std::size_t> recorded;      ///< positions of ids that have a record
@@ -34,7 +34,7 @@ class RefusedItems {
     /// Makes the records of the ids that are done agree with `rejected`; `before` is what they were judged
     /// by. Asks nothing where there is neither a record nor anything rejected. Returns the positions of `ids`
     /// that are not done: what `look` says of them is not what `before` does.
-    std::vector<std::size_t> settle(bolt::Transaction& transaction, std::span<const ItemId> ids,
+    std::vector<std::size_t> record(bolt::Transaction& transaction, std::span<const ItemId> ids,
                                     std::span<const sync::Presence> before, const Look& look,
                                     std::span<const sync::Rejected> rejected) const;
 

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/deadline.h"
 #include "bolt/driver.h"
-#include "core/deadline.h"
 
 namespace crossover::neo4j {
 

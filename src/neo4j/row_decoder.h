@@ -9,8 +9,8 @@
 
 namespace crossover::neo4j {
 
-/// Judges one record `id, embedding, carried properties…` by the rules for what can be a row and appends it to
-/// a batch: floats go from the wire's bytes straight into the vector column.
+/// Judges one record `id, embedding, carried properties…` by the rules for what can be a row and appends it
+/// to a batch: floats go from the wire's bytes straight into the vector column.
 class RowDecoder {
   public:
     explicit RowDecoder(const sync::MediaMapping& mapping) : mapping_(mapping) {}

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "core/error.h"
-#include "core/unique_name.h"
+#include "base/error.h"
+#include "base/unique_name.h"
 #include "neo4j/cypher.h"
 #include "neo4j/read_session.h"
 

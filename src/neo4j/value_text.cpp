@@ -10,7 +10,7 @@
 #include <string_view>
 #include <utility>
 
-#include "core/text.h"
+#include "base/encodings.h"
 #include "neo4j/cypher.h"
 
 namespace crossover::neo4j {

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "base/deadline.h"
+#include "base/item_id.h"
 #include "bolt/driver.h"
-#include "core/deadline.h"
-#include "core/item_id.h"
 #include "search/filter.h"
 #include "sync/mapping.h"
 

@@ -5,7 +5,7 @@
 #include <span>
 #include <string>
 
-#include "core/deadline.h"
+#include "base/deadline.h"
 
 namespace crossover::net {
 

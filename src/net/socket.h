@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "core/deadline.h"
-#include "core/error.h"
+#include "base/deadline.h"
+#include "base/error.h"
 
 namespace crossover::net {
 

@@ -4,8 +4,8 @@
 #include <memory>
 #include <string>
 
-#include "core/deadline.h"
-#include "core/error.h"
+#include "base/deadline.h"
+#include "base/error.h"
 #include "net/byte_stream.h"
 
 namespace crossover::net {

@@ -3,7 +3,7 @@
 #include <boost/url.hpp>
 #include <charconv>
 
-#include "core/error.h"
+#include "base/error.h"
 #include "redis/connection.h"
 
 namespace crossover::redis {

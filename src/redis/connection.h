@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/deadline.h"
+#include "base/deadline.h"
 #include "redis/reply.h"
 
 namespace crossover::net {

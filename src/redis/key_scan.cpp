@@ -9,7 +9,7 @@ namespace crossover::redis {
 
 namespace {
 
-/// One may take longer than anybody's patience.
+/// Rounds; a single one may take longer than `give_up_after`.
 constexpr int kLeastFruitless = 5;
 
 std::bitset<kSlots> quiet_slots(const ClusterNode& node) {
@@ -35,8 +35,11 @@ std::string glob_of_prefix(std::string_view prefix) {
 }
 
 KeyScan::KeyScan(Keyspace& keyspace, std::string pattern, std::size_t page,
-                 std::chrono::milliseconds patience)
-    : keyspace_(keyspace), pattern_(std::move(pattern)), page_(std::to_string(page)), patience_(patience) {}
+                 std::chrono::milliseconds give_up_after)
+    : keyspace_(keyspace),
+      pattern_(std::move(pattern)),
+      page_(std::to_string(page)),
+      give_up_after_(give_up_after) {}
 
 bool KeyScan::next(std::vector<std::string>& keys, Deadline deadline) {
     keys.clear();
@@ -81,7 +84,7 @@ bool KeyScan::begin_round(Deadline deadline) {
             fruitless_ = 0;
             last_fruit_ = now;
             backoff_.reset();
-        } else if (++fruitless_ >= kLeastFruitless && now - last_fruit_ >= patience_) {
+        } else if (++fruitless_ >= kLeastFruitless && now - last_fruit_ >= give_up_after_) {
             fruitless_ = 0;
             throw on_the_move();
         }

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/deadline.h"
-#include "core/retry.h"
+#include "base/deadline.h"
+#include "base/retry.h"
 #include "redis/keyspace.h"
 
 namespace crossover::redis {
@@ -28,13 +28,13 @@ std::string glob_of_prefix(std::string_view prefix);
 /// seen when its master, asked itself before and after its walk, owned it both times under the same
 /// configuration epoch and had no move of it open: then all of its keys were there all the while. What does
 /// not count is walked over again where it then is, and of that only keys of the slots still missing are
-/// shown; when several rounds, and `patience`, have brought no slot, it gives up with `not_ready`. (A move
-/// that was begun and wholly taken back within one walk is not seen; Redis leaves no trace of that.)
+/// shown; when several rounds, and `give_up_after`, have brought no slot, it gives up with `not_ready`. (A
+/// move that was begun and wholly taken back within one walk is not seen; Redis leaves no trace of that.)
 class KeyScan {
   public:
     /// `page` is about how many keys a server looks at in one call.
     KeyScan(Keyspace& keyspace, std::string pattern, std::size_t page = 1'000,
-            std::chrono::milliseconds patience = std::chrono::minutes(2));
+            std::chrono::milliseconds give_up_after = std::chrono::minutes(2));
 
     /// Fills in the next keys, which may be none. False at the end. After any error it may be called again.
     bool next(std::vector<std::string>& keys, Deadline deadline);
@@ -55,7 +55,7 @@ class KeyScan {
     Keyspace& keyspace_;
     const std::string pattern_;
     const std::string page_;
-    const std::chrono::milliseconds patience_;
+    const std::chrono::milliseconds give_up_after_;
     std::bitset<kSlots> seen_;
     bool finished_ = false;
 
@@ -64,7 +64,7 @@ class KeyScan {
     std::chrono::steady_clock::time_point last_fruit_{};
     std::size_t seen_before_ = 0;  ///< slots, when the round began
     bool round_begun_ = false;
-    Backoff backoff_{std::chrono::milliseconds(50), std::chrono::milliseconds(1'000)};
+    Backoff backoff_{std::chrono::milliseconds(50), std::chrono::seconds(1)};
 
     bool walking_ = false;
     std::size_t node_ = 0;

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "core/retry.h"
+#include "base/retry.h"
 
 namespace crossover::redis {
 
@@ -17,8 +17,6 @@ constexpr int kMostHops = 4;  ///< without a wait between
 constexpr std::chrono::milliseconds kFirstWait{20}, kLongestWait{500};
 /// No cluster has more; a server that names ever new ones is not followed for ever.
 constexpr std::size_t kMostNodes = 2'000;
-/// Keys asked for at once.
-constexpr std::size_t kSlice = 5'000;
 
 /// Errors are values.
 Reply ask(Connection& connection, std::initializer_list<std::string_view> words, Deadline deadline) {
@@ -53,17 +51,6 @@ Reply no_master() {
     reply.kind = Reply::Kind::error;
     reply.text = "CLUSTERDOWN No master of this key's slot is known";
     return reply;
-}
-
-bool missing_command(const Reply& reply) {
-    return reply.error_code() == "NOPERM" ||
-           (reply.is_error() && reply.text->starts_with("ERR unknown command"));
-}
-
-std::int64_t now_milliseconds() {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(
-               std::chrono::system_clock::now().time_since_epoch())
-        .count();
 }
 
 }  // namespace
@@ -335,80 +322,6 @@ std::string Keyspace::load_script(std::string_view script, Deadline deadline) {
 void Keyspace::load_scripts(std::size_t node, Deadline deadline) {
     auto& server = connection(node, deadline);
     for (const auto& [digest, script] : scripts_) server.call({"SCRIPT", "LOAD", script}, deadline);
-}
-
-std::vector<Entry> Keyspace::read(std::span<const std::string> keys, Deadline deadline) {
-    std::vector<Entry> entries(keys.size());
-    std::vector<std::size_t> slice;
-    std::size_t hashes = 0;
-    for (std::size_t from = 0; from < keys.size(); from += kSlice) {
-        slice.clear();
-        for (auto i = from; i < std::min(from + kSlice, keys.size()); ++i) slice.push_back(i);
-        const auto first = mostly_hashes_ ? Entry::Type::hash : Entry::Type::text;
-        const auto second = mostly_hashes_ ? Entry::Type::text : Entry::Type::hash;
-        auto rest = read_as(first, keys, slice, entries, deadline);
-        rest = read_as(second, keys, rest, entries, deadline);
-        read_as(Entry::Type::other, keys, rest, entries, deadline);
-    }
-    for (const auto& entry : entries) hashes += entry.type == Entry::Type::hash ? 1 : 0;
-    if (!keys.empty()) mostly_hashes_ = 2 * hashes > keys.size();
-    return entries;
-}
-
-/// For each key two replies: to the command, and its expiry.
-std::vector<Reply> Keyspace::ask_values(const char* command, std::span<const std::string> keys,
-                                        std::span<const std::size_t> which, Deadline deadline) {
-    for (;;) {
-        questions_.clear();
-        for (const auto i : which) {
-            questions_.add({command, keys[i]});
-            questions_.add({absolute_expiry_ ? "PEXPIRETIME" : "PTTL", keys[i]});
-        }
-        auto replies = run(questions_, deadline);
-        bool refused = false;
-        for (std::size_t i = 1; i < replies.size(); i += 2) refused = refused || missing_command(replies[i]);
-        if (!refused || !absolute_expiry_) return replies;
-        absolute_expiry_ = false;
-    }
-}
-
-/// Returns those that are of another type.
-std::vector<std::size_t> Keyspace::read_as(Entry::Type type, std::span<const std::string> keys,
-                                           std::span<const std::size_t> which, std::vector<Entry>& entries,
-                                           Deadline deadline) {
-    std::vector<std::size_t> others;
-    if (which.empty()) return others;
-    const char* command = type == Entry::Type::text ? "GET" : type == Entry::Type::hash ? "HGETALL" : "TYPE";
-    auto replies = ask_values(command, keys, which, deadline);
-    for (std::size_t i = 0; i < which.size(); ++i) {
-        auto& value = replies[2 * i];
-        auto& expiry = replies[2 * i + 1];
-        auto& entry = entries[which[i]];
-        if (value.error_code() == "WRONGTYPE") {
-            others.push_back(which[i]);
-            continue;
-        }
-        for (const auto* reply : {&value, &expiry}) {
-            if (reply->is_error()) throw to_error(name_, *reply);
-        }
-        const bool absent = value.is_nil() || (type == Entry::Type::hash && value.elements.empty()) ||
-                            (type == Entry::Type::other && value.text == "none");
-        // -2: it went between the two.
-        if (absent || expiry.integer == -2) continue;
-        entry.type = type;
-        if (expiry.integer >= 0) {
-            entry.expires_at = absolute_expiry_ ? expiry.integer : now_milliseconds() + expiry.integer;
-        }
-        if (type == Entry::Type::hash) {
-            for (std::size_t at = 0; at + 1 < value.elements.size(); at += 2) {
-                entry.fields.emplace_back(std::move(value.elements[at].text).value_or(""),
-                                          std::move(value.elements[at + 1].text).value_or(""));
-            }
-        } else {
-            (type == Entry::Type::text ? entry.text : entry.type_name) = std::move(value.text).value_or("");
-        }
-    }
-    return others;
 }
 
 }  // namespace crossover::redis

@@ -4,11 +4,8 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <optional>
-#include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "redis/cluster.h"
@@ -16,20 +13,6 @@
 #include "redis/pipeline.h"
 
 namespace crossover::redis {
-
-/// A key's value and how long it lives. The two are read one right after the other, not as one: a key that is
-/// replaced just then may show its former value with its new expiry.
-struct Entry {
-    enum class Type { missing, text, hash, other };
-
-    Type type = Type::missing;
-    std::string text;                                         ///< of a text
-    std::vector<std::pair<std::string, std::string>> fields;  ///< of a hash
-    std::string type_name;                                    ///< of another type, as Redis calls it: "zset"
-    /// Milliseconds since 1970 by Redis's clock; nothing for a key that stays. Before Redis 7 reckoned from
-    /// the time that is left and this machine's clock.
-    std::optional<std::int64_t> expires_at;
-};
 
 /// All keys of a Redis server or of a Redis cluster, which it tells apart by itself. One thread at a time;
 /// several of them may work side by side.
@@ -61,9 +44,6 @@ class Keyspace {
     /// Commands of one key go in their order; but where one of them has to be sent again, a later one may
     /// come before it. Whatever must be one is one command: SET … PXAT, or a script.
     std::vector<Reply> run(const Pipeline& commands, Deadline deadline);
-
-    /// Values and expiries, in the order of the keys. Throws where Redis refuses (such as NOPERM).
-    std::vector<Entry> read(std::span<const std::string> keys, Deadline deadline);
 
     /// Loads a Lua script everywhere and returns its digest, for "EVALSHA digest 1 key …". run() loads it
     /// again where a server has lost it.
@@ -101,26 +81,17 @@ class Keyspace {
     void prepare_next(const Pipeline& commands, Attempt& attempt, Deadline deadline);
     void load_scripts(std::size_t node, Deadline deadline);
 
-    std::vector<Reply> ask_values(const char* command, std::span<const std::string> keys,
-                                  std::span<const std::size_t> which, Deadline deadline);
-    std::vector<std::size_t> read_as(Entry::Type type, std::span<const std::string> keys,
-                                     std::span<const std::size_t> which, std::vector<Entry>& entries,
-                                     Deadline deadline);
-
     const Address address_;
     const std::chrono::milliseconds connect_timeout_;
     const std::string name_;
     std::string version_;
     bool cluster_ = false;
-    bool stale_ = false;           ///< what is known of the cluster: a node has failed
-    bool absolute_expiry_ = true;  ///< PEXPIRETIME is there
-    bool mostly_hashes_ = false;   ///< of the last read; for what is tried first
-    std::vector<Node> nodes_;      ///< all that were ever met; [0] is the address that was given
+    bool stale_ = false;       ///< what is known of the cluster: a node has failed
+    std::vector<Node> nodes_;  ///< all that were ever met; [0] is the address that was given
     std::vector<std::int32_t> masters_;
     std::vector<std::int32_t> owners_;            ///< of each slot; -1 = nobody
     std::map<std::string, std::string> scripts_;  ///< by digest
     std::uint64_t serial_ = 0;
-    Pipeline questions_;  ///< of read(); reused
 };
 
 }  // namespace crossover::redis

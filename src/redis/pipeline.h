@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/deadline.h"
+#include "base/deadline.h"
 #include "redis/reply.h"
 
 namespace crossover::redis {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "core/deadline.h"
-#include "core/item_id.h"
+#include "base/deadline.h"
+#include "base/item_id.h"
 #include "search/filter.h"
 
 namespace crossover::search {

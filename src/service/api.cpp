@@ -1,12 +1,15 @@
 #include "service/api.h"
 
+#include "base/clock.h"
+
 #include <fmt/format.h>
 
 #include <chrono>
 
 #include <nlohmann/json.hpp>
 
-#include "core/logging.h"
+#include "log/log.h"
+#include "metrics/names.h"
 #include "service/console.h"
 #include "service/json.h"
 
@@ -120,12 +123,6 @@ Response no_such_item() {
     return problem(404, "There is no such item.");
 }
 
-std::int64_t microseconds_now() {
-    return std::chrono::duration_cast<std::chrono::microseconds>(
-               std::chrono::system_clock::now().time_since_epoch())
-        .count();
-}
-
 Response record_feedback(engine::Engine& engine, const Request& request) {
     auto experience = read_feedback(request.body);
     auto* const learning = engine.learning();
@@ -133,7 +130,7 @@ Response record_feedback(engine::Engine& engine, const Request& request) {
         return problem(503,
                        "Nothing is learnt here: set REDIS_URL, and AGENTDB_MODE to redis, dual or postgres.");
     }
-    experience.occurred_us = microseconds_now();
+    experience.occurred_us = unix_us();
     return json_response(200, to_json(learning->record(experience)));
 }
 
@@ -152,7 +149,7 @@ void add_learning(nlohmann::json& object, const learning::LearningStatus& status
 std::string to_json(const engine::Status& status, const ModeOrigins& from) {
     nlohmann::json object = {
         {"replica", status.replica},         {"storage_mode", to_string(status.mode)},
-        {"storage_mode_from", from.storage}, {"milvus_asked", status.milvus_asked},
+        {"storage_mode_from", from.storage}, {"milvus_asked", status.milvus_admitted},
         {"outbox_depth", nullptr},           {"outbox_oldest_seconds", status.outbox_oldest_seconds},
         {"neo4j_vector_index", nullptr},     {"version", CROSSOVER_VERSION}};
     if (status.outbox_depth) object["outbox_depth"] = *status.outbox_depth;
@@ -222,7 +219,7 @@ http::Router make_api(engine::Engine& engine, std::function<ModeOrigins()> mode_
                        }),
                http::Access::anyone);
     router.add("GET /metrics", [&engine](const Request&) {
-        return Response{200, "text/plain; version=0.0.4; charset=utf-8", engine.metrics().text(), {}};
+        return Response{200, metrics::kContentType, engine.metrics().text(), {}};
     });
     return router;
 }

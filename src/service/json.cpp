@@ -9,7 +9,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "core/text.h"
+#include "base/text.h"
 #include "neo4j/scalar.h"
 #include "neo4j/value_text.h"
 #include "simdjson.h"

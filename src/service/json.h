@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "engine/engine.h"
-#include "learning/experience.h"
+#include "learning/store/experience.h"
 #include "neo4j/media_writer.h"
 #include "search/searcher.h"
 #include "sync/mapping.h"

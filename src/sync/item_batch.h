@@ -6,7 +6,7 @@
 #include <variant>
 #include <vector>
 
-#include "core/item_id.h"
+#include "base/item_id.h"
 #include "sync/mapping.h"
 
 namespace crossover::sync {

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/item_id.h"
+#include "base/item_id.h"
 
 namespace crossover::sync {
 

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "core/deadline.h"
-#include "core/error.h"
+#include "base/deadline.h"
+#include "base/error.h"
 #include "sync/item_batch.h"
 #include "sync/vector_store.h"
 

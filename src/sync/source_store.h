@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "core/deadline.h"
-#include "core/item_id.h"
+#include "base/deadline.h"
+#include "base/item_id.h"
 #include "sync/item_batch.h"
 
 namespace crossover::sync {
@@ -44,12 +44,12 @@ struct KeyRange {
 struct ScannedBatch {
     ItemBatch items;                 ///< valid ones; their versions were read before their vectors
     std::vector<Rejected> rejected;  ///< invalid ones
-    std::vector<ItemId> unsettled;   ///< valid or not, changed while being read: to go through sync()
+    std::vector<ItemId> to_resync;   ///< valid or not, changed while being read: to go through sync()
     KeyRange keys;                   ///< what this batch covers; open where the scan has no order
     bool last = false;               ///< it reaches the end of what was asked for; may then be empty
     /// Neo4j's element id of each row of `items`: only where the scan has no order, for read_versions_at().
     std::vector<std::string> element_ids;
-    std::size_t read() const { return items.rows() + rejected.size() + unsettled.size(); }
+    std::size_t read() const { return items.rows() + rejected.size() + to_resync.size(); }
 };
 
 /// Neo4j, the source of truth. Thread-safe. Calls throw crossover::Error.

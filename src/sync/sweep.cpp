@@ -3,8 +3,8 @@
 #include <optional>
 #include <utility>
 
-#include "core/error.h"
-#include "core/retry.h"
+#include "base/error.h"
+#include "base/retry.h"
 
 namespace crossover::sync {
 
@@ -18,7 +18,8 @@ constexpr std::size_t kHeld = 2000;
 
 class Sweep {
   public:
-    Sweep(const SweepPorts& ports, const std::stop_token& stop) : ports_(ports), stop_(stop) {}
+    Sweep(const SweepPorts& ports, const std::stop_token& stop)
+        : ports_(ports), stop_(stop), retry_{kForEver, stop, ports.on_wait} {}
 
     SweepResult run() {
         compare_both();
@@ -40,7 +41,7 @@ class Sweep {
 
   private:
     void compare_both() {
-        ride_out(stop_, ports_.on_wait, [&] { ports_.rows.begin_scan(Deadline::after(60s)); });
+        retry_([&] { ports_.rows.begin_scan(Deadline::after(60s)); });
         std::int64_t looked_at = 0;
         bool last = false;
         while (!last && !stop_.stop_requested()) {
@@ -59,8 +60,7 @@ class Sweep {
     }
 
     VersionPage next_page() {
-        auto page = ride_out(stop_, ports_.on_wait,
-                             [&] { return ports_.rows.versions_after(page_after_, Deadline::after(60s)); });
+        auto page = retry_([&] { return ports_.rows.versions_after(page_after_, Deadline::after(60s)); });
         keys_ = {page_after_, page.empty() ? std::nullopt : std::optional(page.ids.back())};
         page_after_ = keys_.through;
         return page;
@@ -74,7 +74,7 @@ class Sweep {
                 differs(page.ids[row], true);
             }
         };
-        ride_out(stop_, ports_.on_wait, [&] {
+        retry_([&] {
             ports_.scanner.scan_versions(keys_, [&](const ItemId& id, Presence presence) {
                 take_orphans_before(&id);
                 const bool has_row = row < page.size() && page.ids[row] == id;
@@ -96,9 +96,8 @@ class Sweep {
     }
 
     void look_up(const VersionPage& page) {
-        const auto presences = ride_out(stop_, ports_.on_wait, [&] {
-            return ports_.source.read_versions(page.ids, Deadline::after(300s)).presences;
-        });
+        const auto presences =
+            retry_([&] { return ports_.source.read_versions(page.ids, Deadline::after(300s)).presences; });
         for (std::size_t i = 0; i < page.size(); ++i) {
             if (presences[i] == Presence{Presence::State::present, page.versions[i]}) {
                 ++result_.matched;
@@ -118,9 +117,8 @@ class Sweep {
     /// Which of the items without a row are quarantined, and which are missing.
     void sort_out_rowless() {
         if (rowless_.empty()) return;
-        const auto known = ride_out(stop_, ports_.on_wait, [&] {
-            return ports_.source.quarantined(rowless_, rowless_presences_, Deadline::after(60s));
-        });
+        const auto known = retry_(
+            [&] { return ports_.source.quarantined(rowless_, rowless_presences_, Deadline::after(60s)); });
         std::vector<ItemId> quarantined;
         for (std::size_t i = 0; i < rowless_.size(); ++i) {
             if (known[i]) {
@@ -162,6 +160,7 @@ class Sweep {
 
     const SweepPorts& ports_;
     const std::stop_token& stop_;
+    const Retry retry_;
     std::optional<ItemId> page_after_;
     KeyRange keys_;
     std::vector<ItemId> rowless_;

@@ -5,7 +5,7 @@
 #include <span>
 #include <stop_token>
 
-#include "core/error.h"
+#include "base/error.h"
 #include "sync/source_store.h"
 #include "sync/target_scanner.h"
 
@@ -39,11 +39,10 @@ struct SweepPorts {
 };
 
 /// Compares ids and versions of both stores: finds what no change entry and no checkpoint speaks of, such as
-/// rows of ids that were deleted between the runs of a killed job. Sees
-/// what Milvus had acknowledged before the call; needs a loaded collection. With an ordered source both
-/// directions are compared, so that the result accounts for all items whose id can be a row's; otherwise only
-/// Milvus's ids are looked up. Memory does not grow with what differs. Ends early when `stop` is requested;
-/// may then throw `cancelled`.
+/// rows of ids that were deleted between the runs of a killed job. Sees what Milvus had acknowledged before
+/// the call; needs a loaded collection. With an ordered source both directions are compared, so that the
+/// result accounts for all items whose id can be a row's; otherwise only Milvus's ids are looked up. Memory
+/// does not grow with what differs. Ends early when `stop` is requested; may then throw `cancelled`.
 SweepResult sweep(const SweepPorts& ports, const std::stop_token& stop);
 
 }  // namespace crossover::sync

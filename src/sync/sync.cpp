@@ -80,7 +80,7 @@ void leave_out(const std::vector<ItemId>& untried, std::vector<ItemId>& ids,
 
 }  // namespace
 
-SyncOutcome sync(SourceStore& source, VectorStore& target, Settlement& settlement,
+SyncOutcome sync(SourceStore& source, VectorStore& target, VersionCheck& version_check,
                  const MediaMapping& mapping, std::span<const ItemId> ids, const SyncLimits& limits) {
     SyncOutcome outcome;
     std::vector<ItemId> moving(ids.begin(), ids.end());
@@ -114,17 +114,17 @@ SyncOutcome sync(SourceStore& source, VectorStore& target, Settlement& settlemen
         }
         if (!gone.empty()) target.erase(gone, limits.write_deadline);
 
-        std::unordered_set<ItemId> settled(moving.begin(), moving.end());
+        std::unordered_set<ItemId> unchanged(moving.begin(), moving.end());
         for (const std::size_t position :
-             settlement.changed(moving, before.presences, rejected, source_deadline())) {
-            settled.erase(moving[position]);
+             version_check.changed(moving, before.presences, rejected, source_deadline())) {
+            unchanged.erase(moving[position]);
             changed.push_back(moving[position]);
         }
-        for (const auto& id : written.rows) outcome.upserted += settled.contains(id);
-        for (const auto& id : gone) outcome.erased += settled.contains(id);
+        for (const auto& id : written.rows) outcome.upserted += unchanged.contains(id);
+        for (const auto& id : gone) outcome.erased += unchanged.contains(id);
         for (auto& item : rejected) {
             const auto id = id_of(item);
-            if (id && settled.contains(*id)) outcome.rejected.push_back(std::move(item));
+            if (id && unchanged.contains(*id)) outcome.rejected.push_back(std::move(item));
         }
         moving = std::move(changed);
     }

@@ -13,9 +13,9 @@ namespace crossover::sync {
 /// The last look at the versions of ids after they were written, in a write transaction: a leader or a holder
 /// that was deposed meanwhile cannot pass it. Retires change entries or renews a lease in the same
 /// transaction. Throws what a store throws.
-class Settlement {
+class VersionCheck {
   public:
-    virtual ~Settlement() = default;
+    virtual ~VersionCheck() = default;
     /// Positions of `ids` whose version or existence is no longer what `before` says; all others count as
     /// done: those of `rejected` leave a record (SourceStore::quarantined), and of the rest none stays.
     virtual std::vector<std::size_t> changed(std::span<const ItemId> ids, std::span<const Presence> before,
@@ -40,12 +40,12 @@ struct SyncOutcome {
 
 /// The one way to write Milvus: makes the rows of `ids` equal to Neo4j, whoever else writes meanwhile.
 ///
-/// Reads the versions, then the vectors; writes; has the settlement look again, and repeats for the ids whose
-/// version or existence changed. A row that Milvus refuses is no error: it is alone in being refused, erased,
-/// and rejected as `refused_by_server`. `ids` must not repeat. Throws what the stores throw; after an error
-/// nothing is known of `ids`, and after Error::outcome_unknown() they must be synced again once the late
-/// write can no longer arrive.
-SyncOutcome sync(SourceStore& source, VectorStore& target, Settlement& settlement,
+/// Reads the versions, then the vectors; writes; has the version check look again, and repeats for the ids
+/// whose version or existence changed. A row that Milvus refuses is no error: it is alone in being refused,
+/// erased, and rejected as `refused_by_server`. `ids` must not repeat. Throws what the stores throw; after an
+/// error nothing is known of `ids`, and after Error::outcome_unknown() they must be synced again once the
+/// late write can no longer arrive.
+SyncOutcome sync(SourceStore& source, VectorStore& target, VersionCheck& version_check,
                  const MediaMapping& mapping, std::span<const ItemId> ids, const SyncLimits& limits);
 
 }  // namespace crossover::sync

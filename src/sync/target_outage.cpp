@@ -1,7 +1,6 @@
 #include "sync/target_outage.h"
 
-#include "core/patience.h"
-#include "core/retry.h"
+#include "base/retry.h"
 
 namespace crossover::sync {
 
@@ -30,18 +29,17 @@ bool TargetOutage::wait_out(Deadline write_deadline, const std::stop_token& stop
 }
 
 bool TargetOutage::wait_for_answer(const std::stop_token& stop) {
-    Backoff backoff(100ms, 2s);
-    Patience patience;
+    Retries retries({.longest_pause = 2s});
     while (!stop.stop_requested()) {
         try {
             probe_(Deadline::after(5s));
             away_ = false;
             return true;
         } catch (const Error& error) {
-            if (!patience.has_for(error)) throw;
+            if (!retries.admits(error)) throw;
             report(error);
         }
-        sleep_for(backoff.next(), stop);
+        sleep_for(retries.pause(), stop);
     }
     return false;
 }

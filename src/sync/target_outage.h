@@ -7,8 +7,8 @@
 #include <stop_token>
 #include <string>
 
-#include "core/deadline.h"
-#include "core/error.h"
+#include "base/deadline.h"
+#include "base/error.h"
 
 namespace crossover::sync {
 

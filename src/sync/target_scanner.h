@@ -4,8 +4,8 @@
 #include <optional>
 #include <vector>
 
-#include "core/deadline.h"
-#include "core/item_id.h"
+#include "base/deadline.h"
+#include "base/item_id.h"
 
 namespace crossover::sync {
 

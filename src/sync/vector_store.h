@@ -2,8 +2,8 @@
 
 #include <span>
 
-#include "core/deadline.h"
-#include "core/item_id.h"
+#include "base/deadline.h"
+#include "base/item_id.h"
 #include "sync/item_batch.h"
 
 namespace crossover::sync {

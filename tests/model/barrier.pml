@@ -1,9 +1,9 @@
 /* Modes, heartbeats, the copy's barrier and epochs.
  *
- *   Replica    src/engine/engine.cpp (start, turn, exit), src/engine/mode_gate.cpp
+ *   Replica    src/engine/engine.cpp (start, turn, ~Engine), src/engine/mode_gate.cpp
  *   Heart      the beating thread of src/engine/engine.cpp
  *   Request    a change that nobody captures: src/neo4j/media_writer.cpp behind the gate
- *   Backfill   src/migrate/backfill.cpp
+ *   Backfill   src/migration/copy/run.cpp (pass_barrier), sweep_both.cpp
  *   beat, withdraw, look_at_barrier: src/neo4j/replicas.cpp, each one transaction behind the epoch's lock
  *
  * Captured changes reach Milvus (sync.pml); here they are left out, as if they were other items'. So what Milvus lacks is one

@@ -1,8 +1,8 @@
 /* Writers, couriers, reconcilers, copies and the anti-entropy scan around the one way to write Milvus.
  *
- *   Writer        one change and its delivery: src/neo4j/media_writer.cpp, src/engine/courier.cpp
- *   Reconciler    src/engine/reconciler.cpp; claim and settlement: src/neo4j/change_log.cpp
- *   Backfill      src/migrate/backfill.cpp, copy_pipeline.cpp, fenced_version_check.cpp; its lease: src/neo4j/lease.cpp;
+ *   Writer        one change and its delivery: src/neo4j/media_writer.cpp, src/engine/courier.cpp and delivery.cpp
+ *   Reconciler    src/engine/reconciler.cpp; claim and version check: src/neo4j/change_log.cpp
+ *   Backfill      src/migration/copy/backfill.cpp, copy_pipeline.cpp, fenced_version_check.cpp; its lease: src/neo4j/lease.cpp;
  *                 its sweep: src/sync/sweep.cpp
  *   AntiEntropy   src/engine/anti_entropy.cpp
  *   Outsider      a program that writes Neo4j around the engine

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "core/error.h"
+#include "base/error.h"
 #include "sync/source_store.h"
 #include "sync/sync.h"
 #include "sync/vector_store.h"
@@ -64,7 +64,7 @@ class MemorySource : public sync::SourceStore, public sync::SourceScanner {
         : script_(&script), mapping_(std::move(mapping)), ordered_(ordered) {}
 
     std::map<ItemId, Node> nodes;
-    std::vector<ItemId> unsettled;       ///< ids that a scan reports as changed while being read
+    std::vector<ItemId> to_resync;       ///< ids that a scan reports as changed while being read
     std::vector<sync::Rejected> idless;  ///< nodes without a usable id
     /// What settlements recorded of ids that are no row.
     std::map<ItemId, std::pair<sync::Presence, sync::RejectionReason>> records;
@@ -172,8 +172,8 @@ class MemorySource : public sync::SourceStore, public sync::SourceScanner {
         last_read_ = after;
         for (; within(at, through) && batch.read() < batch_rows; ++at) {
             last_read_ = at->first;
-            if (std::find(unsettled.begin(), unsettled.end(), at->first) != unsettled.end()) {
-                batch.unsettled.push_back(at->first);
+            if (std::find(to_resync.begin(), to_resync.end(), at->first) != to_resync.end()) {
+                batch.to_resync.push_back(at->first);
             } else {
                 read(at->first, batch.items, batch.rejected);
             }
@@ -217,9 +217,9 @@ class MemorySource : public sync::SourceStore, public sync::SourceScanner {
 };
 
 /// A look at the versions, and the records.
-class MemorySettlement : public sync::Settlement {
+class MemoryVersionCheck : public sync::VersionCheck {
   public:
-    explicit MemorySettlement(MemorySource& source) : source_(source) {}
+    explicit MemoryVersionCheck(MemorySource& source) : source_(source) {}
     std::vector<std::size_t> changed(std::span<const ItemId> ids, std::span<const sync::Presence> before,
                                      std::span<const sync::Rejected> rejected, Deadline deadline) override {
         const auto lock = source_.lock();  // one transaction

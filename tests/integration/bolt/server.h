@@ -5,8 +5,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "base/error.h"
 #include "bolt/driver.h"
-#include "core/error.h"
 
 /// The real Neo4j that NEO4J_URI, NEO4J_USER and NEO4J_PASSWORD name.
 namespace crossover::bolt::test {

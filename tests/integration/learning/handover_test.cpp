@@ -1,15 +1,15 @@
-#include "learning/handover.h"
+#include "learning/handover/handover.h"
 
-#include "../agentdb/fixture.h"
 #include "../redis/servers.h"
+#include "support/postgres_fixture.h"
 
 namespace crossover::learning {
 namespace {
 
-using agentdb::test::soon;
+using postgres::test::soon;
 using namespace std::chrono_literals;
 
-class HandoverTest : public agentdb::test::PostgresTest {
+class HandoverTest : public postgres::test::PostgresTest {
   protected:
     HandoverTest() : redis_(server_.address()), postgres_(url_), raw_(server_.address(), 10s) {
         postgres_.state(soon());  // makes the tables

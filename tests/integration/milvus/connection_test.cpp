@@ -5,7 +5,7 @@
 
 #include <atomic>
 
-#include "core/retry.h"
+#include "base/retry.h"
 #include "fixture.h"
 #include "milvus/endpoint.h"
 #include "support/tcp_proxy.h"

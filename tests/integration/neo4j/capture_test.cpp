@@ -4,7 +4,7 @@
 #include <set>
 #include <thread>
 
-#include "core/error.h"
+#include "base/error.h"
 #include "integration/bolt/server.h"
 #include "neo4j/change_log.h"
 #include "neo4j/lease.h"
@@ -184,24 +184,25 @@ TEST_F(CaptureTest, VersionsOfOneIdNeverRepeatUnderContention) {
     EXPECT_EQ(entries(), static_cast<std::int64_t>(seen.size()));
 }
 
-TEST_F(CaptureTest, ASettlementRetiresTheEntriesOfWhatIsUnchanged) {
+TEST_F(CaptureTest, AVersionCheckRetiresTheEntriesOfWhatIsUnchanged) {
     const std::vector<ItemId> ids = {std::string("a"), std::string("b")};
     std::vector<ChangeEntry> mine = {*writer.put(item("a"), Capture::on, soon()).entry,
                                      *writer.put(item("a"), Capture::on, soon()).entry,
                                      *writer.put(item("b"), Capture::on, soon()).entry};
     const auto before = versions(ids);
     const auto later = writer.put(item("a"), Capture::on, soon());
-    EXPECT_EQ(log.settlement(mine)->changed(ids, before, {}, soon()), (std::vector<std::size_t>{0}));
+    EXPECT_EQ(log.version_check(mine)->changed(ids, before, {}, soon()), (std::vector<std::size_t>{0}));
     EXPECT_EQ(entries(), 3) << "b's is retired; a has changed, and one more";
 
-    EXPECT_TRUE(log.settlement(mine)->changed(ids, versions(ids), {}, soon()).empty());
+    EXPECT_TRUE(log.version_check(mine)->changed(ids, versions(ids), {}, soon()).empty());
     const auto left = cypher("MATCH (c:EmbeddingChange {owner: $owner}) RETURN c.key", {{"owner", owner}});
     ASSERT_EQ(left.size(), 1U);
     EXPECT_EQ(left[0][0], later.entry->key) << "an entry that was not named stays";
 }
 
-/// What a settlement finds invalid or refused it records, of just that version, and of a row it forgets it.
-TEST_F(CaptureTest, ASettlementRecordsWhatIsNoRow) {
+/// What a version check finds invalid or refused it records, of just that version, and of a row it forgets
+/// it.
+TEST_F(CaptureTest, AVersionCheckRecordsWhatIsNoRow) {
     const std::string longest(8000, 'x');
     const std::vector<ItemId> ids = {std::string("a"), std::string("b"), std::string("gone"), longest};
     for (const auto& id : ids) writer.put(item(std::get<std::string>(id)), Capture::on, soon());
@@ -217,7 +218,7 @@ TEST_F(CaptureTest, ASettlementRecordsWhatIsNoRow) {
                                                   reject("a"),
                                                   {{}, "4:x:1", sync::RejectionReason::id_missing, {}}};
     EXPECT_EQ(known(), (std::vector<bool>{false, false, false, false}));
-    EXPECT_TRUE(log.settlement(none)->changed(ids, versions(ids), rejected, soon()).empty());
+    EXPECT_TRUE(log.version_check(none)->changed(ids, versions(ids), rejected, soon()).empty());
     EXPECT_EQ(known(), (std::vector<bool>{true, false, true, true}));
     const auto records = cypher(
         "MATCH (r:RefusedItem) WHERE r.collection = $collection AND size(r.media_id) < 9 "
@@ -234,22 +235,22 @@ TEST_F(CaptureTest, ASettlementRecordsWhatIsNoRow) {
     MediaStore others(driver, "neo4j", others_mapping, true);
     EXPECT_EQ(others.quarantined(ids, versions(ids), soon()), std::vector<bool>(4));
     EXPECT_TRUE(ChangeLog(driver, "neo4j", others_mapping)
-                    .settlement(none)
+                    .version_check(none)
                     ->changed(ids, versions(ids), {}, soon())
                     .empty());
     EXPECT_EQ(known(), (std::vector<bool>{true, false, true, true}));
 
-    // A later version says nothing of the record's; a settlement that finds the id changed leaves it as it
+    // A later version says nothing of the record's; a version check that finds the id changed leaves it as it
     // was.
     const auto before = versions(ids);
     writer.put(item("a"), Capture::on, soon());
-    EXPECT_EQ(log.settlement(none)->changed(ids, before, {}, soon()), (std::vector<std::size_t>{0}));
-    EXPECT_EQ(known(), std::vector<bool>(4)) << "the others are rows by now, as the settlement was told";
+    EXPECT_EQ(log.version_check(none)->changed(ids, before, {}, soon()), (std::vector<std::size_t>{0}));
+    EXPECT_EQ(known(), std::vector<bool>(4)) << "the others are rows by now, as the version check was told";
     EXPECT_EQ(number("MATCH (r:RefusedItem {collection: $of, media_id: 'a'}) RETURN count(r)",
                      {{"of", mapping.collection}}),
               1);
     writer.erase(std::string("a"), Capture::on, soon());
-    EXPECT_TRUE(log.settlement(none)->changed(ids, versions(ids), {}, soon()).empty());
+    EXPECT_TRUE(log.version_check(none)->changed(ids, versions(ids), {}, soon()).empty());
     EXPECT_EQ(number("MATCH (r:RefusedItem {collection: $of}) RETURN count(r)", {{"of", mapping.collection}}),
               0)
         << "gone with the item";
@@ -264,9 +265,9 @@ TEST_F(CaptureTest, ADeposedOwnerRetiresNothing) {
     ASSERT_EQ(claimed.size(), 1U);
     EXPECT_EQ(claimed[0].key, mine[0].key);
     EXPECT_NE(claimed[0].owner, mine[0].owner);
-    EXPECT_TRUE(log.settlement(mine)->changed(ids, before, {}, soon()).empty());
+    EXPECT_TRUE(log.version_check(mine)->changed(ids, before, {}, soon()).empty());
     EXPECT_EQ(entries(), 1) << "the same process, but not the same claim";
-    EXPECT_TRUE(log.settlement(claimed)->changed(ids, before, {}, soon()).empty());
+    EXPECT_TRUE(log.version_check(claimed)->changed(ids, before, {}, soon()).empty());
     EXPECT_EQ(entries(), 0);
 }
 
@@ -279,7 +280,7 @@ TEST_F(CaptureTest, AnOwnerThatIsDeposedJustThenRetiresNothing) {
     claim.run("MATCH (c:EmbeddingChange {key: $key}) SET c.owner = 'another'", {{"key", mine[0].key}})
         .consume();
     std::jthread settling(
-        [&] { EXPECT_TRUE(log.settlement(mine)->changed(ids, before, {}, soon()).empty()); });
+        [&] { EXPECT_TRUE(log.version_check(mine)->changed(ids, before, {}, soon()).empty()); });
     while (number("SHOW TRANSACTIONS YIELD status, currentQuery WHERE status STARTS WITH 'Blocked' AND "
                   "currentQuery CONTAINS 'EmbeddingChange' RETURN count(*)") == 0) {
         std::this_thread::yield();
@@ -507,11 +508,11 @@ TEST_F(LeaseTest, PassesOnWhatMayStillBeOnItsWay) {
     EXPECT_FALSE(take()->inherited_writes()) << "nobody had it";
     {
         const auto lease = take();
-        lease->expect_writes();
-        lease->settled();
+        lease->writes_begin();
+        lease->writes_ended();
     }
     EXPECT_FALSE(take()->inherited_writes()) << "all was settled";
-    take()->expect_writes();
+    take()->writes_begin();
     {
         const auto lease = take();
         ASSERT_TRUE(lease->inherited_writes());
@@ -521,7 +522,7 @@ TEST_F(LeaseTest, PassesOnWhatMayStillBeOnItsWay) {
     {
         const auto lease = take();
         EXPECT_TRUE(lease->inherited_writes()) << "the one before had not waited it out";
-        lease->settled();
+        lease->writes_ended();
     }
     EXPECT_FALSE(take()->inherited_writes());
 }

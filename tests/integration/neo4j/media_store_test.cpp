@@ -86,7 +86,7 @@ class MediaStoreTest : public ::testing::TestWithParam<Server> {
             last = batch.last;
             all.keys.push_back(batch.keys);
             all.read += batch.read();
-            EXPECT_TRUE(batch.unsettled.empty());
+            EXPECT_TRUE(batch.to_resync.empty());
             for (std::size_t row = 0; row < batch.items.rows(); ++row) {
                 const auto first =
                     batch.items.vectors.begin() + static_cast<std::ptrdiff_t>(row * kDimension);

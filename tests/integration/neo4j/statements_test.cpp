@@ -377,14 +377,14 @@ void Statements::call_everything(Recorder& recorder, const std::string& label, s
     log.owe(std::vector<ItemId>{"statements"});
     recorder.now("outbox: settled");
     const std::vector<ItemId> written = {"statements"};
-    log.settlement(entries)->changed(written, std::vector<sync::Presence>(1), {}, soon);
+    log.version_check(entries)->changed(written, std::vector<sync::Presence>(1), {}, soon);
     recorder.now("refused items: recorded");
     const sync::Rejected refused{"statements", {}, sync::RejectionReason::refused_by_server, {}};
-    log.settlement({})->changed(written, std::vector<sync::Presence>(1), std::span(&refused, 1), soon);
+    log.version_check({})->changed(written, std::vector<sync::Presence>(1), std::span(&refused, 1), soon);
     recorder.now("refused items: asked for");
     MediaStore(driver, database, mapping, true).quarantined(written, std::vector<sync::Presence>(1), soon);
     recorder.now("refused items: forgotten");
-    log.settlement({})->changed(written, std::vector<sync::Presence>(1), {}, soon);
+    log.version_check({})->changed(written, std::vector<sync::Presence>(1), {}, soon);
     recorder.now("refused items: looked at, without an index");
     driver.session({.database = database}).execute_write([&](bolt::Transaction& transaction) {
         RefusedItems(mapping).look(transaction, MediaQueries(mapping), written, false);
@@ -420,7 +420,7 @@ void Statements::call_everything(Recorder& recorder, const std::string& label, s
         recorder.now("barrier");
         lease->transact(
             soon, [&](bolt::Transaction& transaction) { look_at_barrier(transaction, mapping.collection); });
-        lease->expect_writes();
+        lease->writes_begin();
         recorder.now("lease given up");
     }
     {

@@ -42,8 +42,8 @@ class RedisCluster : public testing::Test {
         return keys;
     }
     static void expect_all(Keyspace& keyspace, const std::vector<std::string>& keys) {
-        const auto entries = keyspace.read(keys, soon());
-        for (std::size_t i = 0; i < keys.size(); ++i) ASSERT_EQ(entries[i].text, "v" + keys[i]);
+        const auto texts = texts_of(keyspace, keys);
+        for (std::size_t i = 0; i < keys.size(); ++i) ASSERT_EQ(texts[i], "v" + keys[i]);
     }
 
   private:
@@ -231,11 +231,11 @@ TEST_F(RedisCluster, AMasterThatIsKilledComesBack) {
     ASSERT_TRUE(scan.next(page, soon()));
     found.insert(page.begin(), page.end());
     cluster().servers[2]->kill();
-    const auto error = error_of([&] { keyspace.read(keys, Deadline::after(5s)); });
+    const auto error = error_of([&] { texts_of(keyspace, keys, Deadline::after(5s)); });
     EXPECT_TRUE(error.retryable()) << error.what();
     cluster().servers[2]->start();
     cluster().admins[2] = cluster().servers[2]->connect();
-    ASSERT_TRUE(eventually([&] { return keyspace.read(keys, soon()).size() == keys.size(); }));
+    ASSERT_TRUE(eventually([&] { return texts_of(keyspace, keys).size() == keys.size(); }));
     expect_all(keyspace, keys);
     ASSERT_TRUE(eventually([&] {
         while (scan.next(page, soon())) found.insert(page.begin(), page.end());

@@ -11,8 +11,6 @@ namespace crossover::redis::test {
 namespace {
 
 using testing::ElementsAre;
-using testing::Pair;
-using testing::UnorderedElementsAre;
 
 std::set<std::string> fill(Keyspace& keyspace, const std::string& prefix, int count) {
     std::set<std::string> keys;
@@ -33,45 +31,23 @@ std::set<std::string> walk(KeyScan& scan) {
     return found;
 }
 
-TEST(Keyspace, ReadsEveryTypeWithItsExpiry) {
-    for (const bool old : {false, true}) {
-        // A server that lacks PEXPIRETIME, as Redis 6 does.
-        const Server server(old ? std::vector<std::string>{"rename-command PEXPIRETIME \"\""}
-                                : std::vector<std::string>{});
-        Keyspace keyspace(server.address());
-        EXPECT_FALSE(keyspace.is_cluster());
-        EXPECT_EQ(keyspace.version().substr(0, 2), "7.");
-        const std::string odd("k\0 \r\n{\xff", 7);
-        Pipeline writes;
-        writes.add({"SET", odd, std::string_view("\0\xff", 2)});
-        writes.add({"SET", "expiring", "soon"});
-        writes.add({"PEXPIREAT", "expiring", "4102444800123"});
-        writes.add({"HSET", "hash", "a", "1", "b", ""});
-        writes.add({"PEXPIREAT", "hash", "4102444800456"});
-        writes.add({"ZADD", "sorted", "1", "m"});
-        writes.add({"SET", "empty", ""});
-        for (const auto& reply : keyspace.run(writes, soon())) EXPECT_FALSE(reply.is_error());
-        const std::vector<std::string> keys{odd, "expiring", "hash", "sorted", "empty", "absent"};
-        for (int again = 0; again < 2; ++again) {
-            const auto entries = keyspace.read(keys, soon());
-            ASSERT_EQ(entries.size(), 6u);
-            EXPECT_EQ(entries[0].type, Entry::Type::text);
-            EXPECT_EQ(entries[0].text, std::string("\0\xff", 2));
-            EXPECT_FALSE(entries[0].expires_at);
-            EXPECT_NEAR(static_cast<double>(entries[1].expires_at.value()), 4102444800123, old ? 1'000 : 0);
-            EXPECT_EQ(entries[2].type, Entry::Type::hash);
-            EXPECT_THAT(entries[2].fields, UnorderedElementsAre(Pair("a", "1"), Pair("b", "")));
-            EXPECT_NEAR(static_cast<double>(entries[2].expires_at.value()), 4102444800456, old ? 1'000 : 0);
-            EXPECT_EQ(entries[3].type, Entry::Type::other);
-            EXPECT_EQ(entries[3].type_name, "zset");
-            EXPECT_EQ(entries[4].type, Entry::Type::text);
-            EXPECT_EQ(entries[4].text, "");
-            EXPECT_EQ(entries[5].type, Entry::Type::missing);
-            // Where most are hashes, these are tried first.
-            const std::vector<std::string> one{"hash"};
-            EXPECT_EQ(keyspace.read(one, soon()).at(0).fields.size(), 2u);
-        }
-    }
+TEST(Keyspace, AnswersComeInTheOrderOfTheCommands) {
+    const Server server;
+    Keyspace keyspace(server.address());
+    EXPECT_FALSE(keyspace.is_cluster());
+    EXPECT_EQ(keyspace.version().substr(0, 2), "7.");
+    const std::string odd("k\0 \r\n{\xff", 7);
+    Pipeline pipeline;
+    pipeline.add({"SET", odd, std::string_view("\0\xff", 2)});
+    pipeline.add({"GET", odd});
+    pipeline.add({"HGETALL", odd});
+    pipeline.add({"GET", "absent"});
+    const auto replies = keyspace.run(pipeline, soon());
+    ASSERT_EQ(replies.size(), 4u);
+    EXPECT_EQ(replies[0].text, "OK");
+    EXPECT_EQ(replies[1].text, std::string("\0\xff", 2));
+    EXPECT_EQ(replies[2].error_code(), "WRONGTYPE");
+    EXPECT_TRUE(replies[3].is_nil());
 }
 
 TEST(Keyspace, WalksOverAPrefixOfAnyBytes) {
@@ -127,8 +103,8 @@ TEST(Keyspace, AConnectionThatAnotherCallLostAlsoBeginsAWalkAnew) {
     for (int i = 0; i < 20; ++i) ASSERT_TRUE(scan.next(page, soon()));
     server.connect()->call({"CLIENT", "KILL", "TYPE", "normal"});
     const std::vector<std::string> one{"k:1"};
-    EXPECT_TRUE(error_of([&] { keyspace.read(one, soon()); }).retryable());
-    EXPECT_EQ(keyspace.read(one, soon()).at(0).text, "v1");
+    EXPECT_TRUE(error_of([&] { texts_of(keyspace, one); }).retryable());
+    EXPECT_EQ(texts_of(keyspace, one).at(0), "v1");
     EXPECT_EQ(walk(scan), keys);
 }
 

@@ -85,9 +85,9 @@ TEST(RedisServer, AUserOfFewRightsIsToldWhichIsMissing) {
     Keyspace keyspace(address);
     EXPECT_FALSE(keyspace.is_cluster());
     const std::vector<std::string> keys{"rl:agent:1"};
-    EXPECT_EQ(keyspace.read(keys, soon()).at(0).text, "{}");
+    EXPECT_EQ(texts_of(keyspace, keys).at(0), "{}");
     const std::vector<std::string> others{"other"};
-    EXPECT_EQ(error_of([&] { keyspace.read(others, soon()); }).native_code(), "NOPERM");
+    EXPECT_EQ(error_of([&] { texts_of(keyspace, others); }).native_code(), "NOPERM");
     address.password = "wrong";
     EXPECT_EQ(error_of([&] { Connection(address, 10s); }).native_code(), "WRONGPASS");
 }

@@ -19,7 +19,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/error.h"
+#include "base/error.h"
 #include "redis/keyspace.h"
 #include "support/error_of.h"
 
@@ -30,6 +30,19 @@ using namespace std::chrono_literals;
 
 inline Deadline soon() {
     return Deadline::after(60s);
+}
+
+/// The values of the keys, in their order; "" of one that is not there.
+inline std::vector<std::string> texts_of(Keyspace& keyspace, const std::vector<std::string>& keys,
+                                         Deadline deadline = soon()) {
+    Pipeline pipeline;
+    for (const auto& key : keys) pipeline.add({"GET", key});
+    std::vector<std::string> texts;
+    for (auto& reply : keyspace.run(pipeline, deadline)) {
+        if (reply.is_error()) throw to_error(keyspace.name(), reply);
+        texts.push_back(std::move(reply.text).value_or(""));
+    }
+    return texts;
 }
 
 inline int free_port() {

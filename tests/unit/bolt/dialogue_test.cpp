@@ -41,7 +41,8 @@ TEST_P(DialogueTest, IsWhatTheVersionDemands) {
     if (server.version >= Version{5, 1}) expected.push_back(hex_of(kLogon, kAuth));
     // RUN "RETURN 1" {} {"db": "neo4j", "mode": "r", "tx_timeout": 604800000}
     expected.push_back(
-        "B3 10 88 52 45 54 55 52 4E 20 31 A0 A3 82 64 62 85 6E 65 6F 34 6A 84 6D 6F 64 65 81 72 8A 74 78 5F 74 "
+        "B3 10 88 52 45 54 55 52 4E 20 31 A0 A3 82 64 62 85 6E 65 6F 34 6A 84 6D 6F 64 65 81 72 8A 74 78 5F "
+        "74 "
         "69 6D 65 6F 75 74 CA 24 0C 84 00");
     expected.push_back("B1 3F A1 81 6E 02");  // PULL 2, at once
     expected.push_back("B1 3F A1 81 6E 02");  // PULL 2, once the first two were taken

@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "core/error.h"
+#include "base/error.h"
 #include "unit/bolt/fake_server.h"
 
 namespace crossover::bolt::test {

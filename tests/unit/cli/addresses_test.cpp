@@ -7,13 +7,13 @@
 #include <memory>
 #include <random>
 
+#include "base/address.h"
+#include "base/error.h"
 #include "bolt/uri.h"
-#include "core/address.h"
-#include "core/error.h"
-#include "core/logging.h"
+#include "log/log.h"
 #include "milvus/endpoint.h"
 #include "redis/connection.h"
-#include "servers.h"
+#include "settings/servers.h"
 
 /// What shown_address() lets through, held against what each client's own parser makes of the same text.
 namespace crossover::cli {

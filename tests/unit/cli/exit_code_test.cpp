@@ -1,4 +1,4 @@
-#include "exit_code.h"
+#include "settings/exit_code.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "migrate/metrics.h"
+#include "migration/copy/metrics.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 
 #include "net/tcp.h"
 
-namespace crossover::migrate {
+namespace crossover::migration {
 namespace {
 
 std::string refusal(const std::string& address) {
@@ -48,11 +48,11 @@ TEST(Metrics, SaysOnWhichPortItListens) {
 }
 
 TEST(Metrics, BadAddressesAndPortsInUseAreErrors) {
-    EXPECT_THAT(refusal("nonsense"), testing::HasSubstr("must be host:port"));
-    EXPECT_THAT(refusal("127.0.0.1:70000"), testing::HasSubstr("must be host:port"));
+    EXPECT_THAT(refusal("nonsense"), testing::HasSubstr("Give it as host:port"));
+    EXPECT_THAT(refusal("127.0.0.1:70000"), testing::HasSubstr("Give it as host:port"));
     const MigrationMetrics first("127.0.0.1:0");
     const auto address = first.url().substr(7, first.url().rfind('/') - 7);
-    EXPECT_THAT(refusal(address), testing::HasSubstr("the port is in use"));
+    EXPECT_THAT(refusal(address), testing::HasSubstr("ddress already in use"));
 }
 
 TEST(Metrics, CountsAnErrorUnderTheSystemThatItIsOf) {
@@ -72,4 +72,4 @@ TEST(Metrics, CountsAnErrorUnderTheSystemThatItIsOf) {
 }
 
 }  // namespace
-}  // namespace crossover::migrate
+}  // namespace crossover::migration

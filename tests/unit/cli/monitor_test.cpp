@@ -1,8 +1,8 @@
-#include "migrate/monitor.h"
+#include "migration/job/monitor.h"
 
 #include <gtest/gtest.h>
 
-namespace crossover::migrate {
+namespace crossover::migration {
 namespace {
 
 constexpr std::int64_t kNow = 1'700'000'000'000;
@@ -60,4 +60,4 @@ TEST(Monitor, NoExpectedItemsIsNoDivision) {
 }
 
 }  // namespace
-}  // namespace crossover::migrate
+}  // namespace crossover::migration

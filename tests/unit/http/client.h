@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/error.h"
+#include "base/error.h"
 #include "http/server.h"
 #include "net/tcp.h"
 #include "net/tls.h"

@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "core/error.h"
+#include "base/error.h"
 
 namespace crossover::http::test {
 namespace {

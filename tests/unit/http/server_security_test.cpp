@@ -177,6 +177,17 @@ TEST(ServerAddress, OffLoopbackATokenIsRequired) {
     }
 }
 
+TEST(ServerAddress, OffLoopbackNoTokenIsRequiredWhereNoRouteWantsOne) {
+    const auto answer = [](const Request&) { return Response{}; };
+    ServerConfig config;
+    config.listen = "0.0.0.0:0";
+    Router open;
+    open.add("GET /metrics", answer, Access::anyone);
+    EXPECT_NO_THROW(Server(config, open));
+    open.add("GET /media", answer);
+    EXPECT_THROW(Server(config, open), Error);
+}
+
 TEST(ServerAddress, MustBeOne) {
     ServerConfig config;
     config.listen = "8080";

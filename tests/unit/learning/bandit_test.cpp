@@ -1,4 +1,4 @@
-#include "learning/bandit.h"
+#include "learning/store/bandit.h"
 
 #include <gtest/gtest.h>
 

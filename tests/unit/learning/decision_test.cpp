@@ -1,4 +1,4 @@
-#include "learning/decision.h"
+#include "learning/store/decision.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "learning/experience.h"
+#include "learning/store/experience.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "learning/handover.h"
+#include "learning/handover/handover.h"
 
 namespace crossover::learning {
 namespace {
@@ -35,16 +35,16 @@ TEST(Primary, IsTakenFromBothStores) {
         const Control control{one.redis, 0, false};
         const State state{one.postgres, 3, std::nullopt};
         const auto name = one.redis.value_or("absent") + ", " + std::string(to_string(one.postgres));
-        EXPECT_EQ(believe(control, state, Primary::redis), one.believed) << name;
+        EXPECT_EQ(primary_of(control, state, Primary::redis), one.believed) << name;
         EXPECT_EQ(unfinished(control, state), one.unfinished) << name;
     }
 }
 
 TEST(Primary, OneStoreIsBelievedWhileTheOtherIsAway) {
-    EXPECT_EQ(believe(std::nullopt, State{Primary::postgres, 1, {}}, Primary::redis), Primary::postgres);
-    EXPECT_EQ(believe(Control{"postgres:1", 0, false}, std::nullopt, Primary::redis), Primary::postgres);
-    EXPECT_EQ(believe(Control{"moving", 0, false}, std::nullopt, Primary::redis), Primary::moving);
-    EXPECT_EQ(believe(std::nullopt, std::nullopt, Primary::postgres), Primary::postgres);
+    EXPECT_EQ(primary_of(std::nullopt, State{Primary::postgres, 1, {}}, Primary::redis), Primary::postgres);
+    EXPECT_EQ(primary_of(Control{"postgres:1", 0, false}, std::nullopt, Primary::redis), Primary::postgres);
+    EXPECT_EQ(primary_of(Control{"moving", 0, false}, std::nullopt, Primary::redis), Primary::moving);
+    EXPECT_EQ(primary_of(std::nullopt, std::nullopt, Primary::postgres), Primary::postgres);
     EXPECT_FALSE(unfinished(std::nullopt, State{Primary::moving, 1, {}}));
 }
 

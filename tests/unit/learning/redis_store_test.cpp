@@ -1,4 +1,4 @@
-#include "learning/redis_store.h"
+#include "learning/store/redis_store.h"
 
 #include <gtest/gtest.h>
 

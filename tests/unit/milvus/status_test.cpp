@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "core/patience.h"
+#include "base/retry.h"
 
 namespace crossover::milvus {
 namespace {
@@ -78,7 +78,7 @@ TEST(Status, WhatNobodyKnowsIsSafeForTheDataAndNamed) {
           ServerStatus{0, 1, "of an old server"}}) {
         const Error error = make_error("Milvus at h:1", "upserting", status);
         EXPECT_EQ(error.kind(), ErrorKind::protocol) << status.code;
-        EXPECT_TRUE(Patience().has_for(error));
+        EXPECT_TRUE(Retries(kForEver).admits(error));
     }
     EXPECT_STREQ(
         make_error("Milvus at h:1", "upserting", {4711, 1, "the moon is full"}).what(),

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "milvus/client.h"
-#include "milvus/metrics.h"
+#include "milvus/node_info.h"
 
 namespace crossover::milvus {
 namespace {

@@ -6,7 +6,7 @@
 
 #include <limits>
 
-#include "core/error.h"
+#include "base/error.h"
 #include "milvus/client.h"
 #include "milvus/milvus.pb.h"
 

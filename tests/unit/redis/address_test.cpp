@@ -1,6 +1,6 @@
 #include <gmock/gmock.h>
 
-#include "core/error.h"
+#include "base/error.h"
 #include "redis/connection.h"
 
 namespace crossover::redis {

@@ -4,7 +4,7 @@
 
 #include <deque>
 
-#include "core/error.h"
+#include "base/error.h"
 #include "net/byte_stream.h"
 #include "redis/pipeline.h"
 #include "support/error_of.h"

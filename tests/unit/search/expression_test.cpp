@@ -1,14 +1,14 @@
 #include <gtest/gtest.h>
 
-#include "embeddings/milvus_searcher.h"
+#include "vectors/milvus_searcher.h"
 
-namespace crossover::embeddings {
+namespace crossover::vectors {
 namespace {
 
 using search::Comparison;
 
 std::string to_expression(const search::Filter& filter) {
-    return embeddings::to_expression(filter, {});
+    return vectors::to_expression(filter, {});
 }
 
 TEST(Expression, NoConditionIsEmpty) {
@@ -29,7 +29,7 @@ TEST(Expression, AFieldMayHaveAnotherNameThanItsProperty) {
     sync::MediaMapping mapping;
     mapping.properties = {{"release date", sync::PropertyType::text}};
     mapping.properties[0].field = "release_date";
-    EXPECT_EQ(embeddings::to_expression({{"release date", Comparison::less, {std::string("2000")}}}, mapping),
+    EXPECT_EQ(vectors::to_expression({{"release date", Comparison::less, {std::string("2000")}}}, mapping),
               "release_date < \"2000\"");
 }
 
@@ -46,4 +46,4 @@ TEST(Expression, FloatsKeepTheirPointAndAllTheirDigits) {
 }
 
 }  // namespace
-}  // namespace crossover::embeddings
+}  // namespace crossover::vectors

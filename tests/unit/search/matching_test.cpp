@@ -16,7 +16,8 @@ class MatchingTest : public testing::Test {
     bool meets(const Condition& condition) const { return matches({condition}, item, mapping); }
 
     sync::MediaMapping mapping;
-    std::vector<std::optional<Scalar>> item = {std::string("Metropolis"), std::int64_t{1927}, 8.3, std::nullopt};
+    std::vector<std::optional<Scalar>> item = {std::string("Metropolis"), std::int64_t{1927}, 8.3,
+                                               std::nullopt};
 };
 
 TEST_F(MatchingTest, NoConditionIsMet) {

@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "core/deletions.h"
+#include "base/deletions.h"
 #include "support/memory_stores.h"
 
 namespace crossover::sync {
@@ -54,13 +54,17 @@ struct World {
         }
     }
     SweepResult run(bool all_or_nothing = false) {
-        return sweep({source, source, pages,
+        return sweep({source,
+                      source,
+                      pages,
                       [&](std::span<const ItemId> ids) {
                           EXPECT_LE(ids.size(), 1000U);
                           for (const auto& id : ids) EXPECT_TRUE(told.insert(id).second);
                           told_before_the_question = asked == 0 ? told.size() : told_before_the_question;
                       },
-                      {}, [](std::int64_t) {}, [](const Error&) {},
+                      {},
+                      [](std::int64_t) {},
+                      [](const Error&) {},
                       [&](std::int64_t orphans, std::int64_t rows) {
                           ++asked;
                           return !needs_permission_to_delete(orphans, rows);

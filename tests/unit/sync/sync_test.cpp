@@ -30,7 +30,7 @@ struct World {
     }
 
     SyncOutcome run(const SyncLimits& with = limits()) {
-        return sync(source, target, settlement, mapping, ids, with);
+        return sync(source, target, version_check, mapping, ids, with);
     }
 
     void expect_equal() const {
@@ -41,7 +41,7 @@ struct World {
     MediaMapping mapping = test::mapping_of(2);
     MemorySource source{script, mapping};
     MemoryTarget target{script};
-    test::MemorySettlement settlement{source};
+    test::MemoryVersionCheck version_check{source};
     std::vector<ItemId> ids{ItemId("changed"), ItemId("deleted"), ItemId("new")};
 };
 
@@ -143,7 +143,7 @@ TEST(Sync, DoesNotUndoAnotherWriter) {
                     done = true;
                     commit(world, id);
                     const std::vector<ItemId> only{id};
-                    sync(world.source, world.target, world.settlement, world.mapping, only, limits());
+                    sync(world.source, world.target, world.version_check, world.mapping, only, limits());
                 };
                 world.run();
                 world.expect_equal();
@@ -170,7 +170,8 @@ TEST(Sync, DoesNotResurrectWhatCameAndWentMeanwhile) {
                             others_turn = true;
                             commit(world, id);
                             const std::vector<ItemId> only{id};
-                            sync(world.source, world.target, world.settlement, world.mapping, only, limits());
+                            sync(world.source, world.target, world.version_check, world.mapping, only,
+                                 limits());
                             others_turn = false;
                         };
                         world.script.before = [&](int, const char*) {
@@ -324,7 +325,7 @@ TEST(Sync, RefusedRowsComeToBeAloneSoon) {
     make_many(world);
     Watched target(world.script);
     target.refused.insert(world.ids.begin(), world.ids.end());
-    sync(world.source, target, world.settlement, world.mapping, world.ids, limits());
+    sync(world.source, target, world.version_check, world.mapping, world.ids, limits());
     ASSERT_GE(target.sizes.size(), 8u);
     target.sizes.resize(8);
     EXPECT_EQ(target.sizes, (std::vector<std::size_t>{100, 50, 25, 12, 6, 3, 1, 2}));
