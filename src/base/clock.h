@@ -17,4 +17,9 @@ inline std::int64_t unix_us() {
     return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
 }
 
+/// Seconds from a moment of the monotonic clock until now.
+inline double seconds_since(std::chrono::steady_clock::time_point start) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
 }  // namespace crossover

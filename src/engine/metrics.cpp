@@ -3,14 +3,13 @@
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
-#include <prometheus/registry.h>
-#include <prometheus/text_serializer.h>
 
-#include "metrics/names.h"
+#include "metrics/registry.h"
 
 namespace crossover::engine {
 namespace {
 
+using metrics::family;
 using prometheus::Counter;
 using prometheus::Family;
 using prometheus::Gauge;
@@ -24,11 +23,6 @@ const Histogram::BucketBoundaries kScores = {0, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e
 
 double seconds(Metrics::Duration duration) {
     return std::chrono::duration<double>(duration).count();
-}
-
-template <class Builder>
-auto& family(Builder builder, prometheus::Registry& registry, const metrics::Metric& metric) {
-    return builder.Name(metric.name).Help(metric.help).Register(registry);
 }
 
 }  // namespace
@@ -156,7 +150,7 @@ void Metrics::milvus_up(bool up) {
 }
 
 std::string Metrics::text() const {
-    return prometheus::TextSerializer().Serialize(state_->registry.Collect());
+    return metrics::text_of(state_->registry);
 }
 
 }  // namespace crossover::engine

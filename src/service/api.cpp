@@ -1,13 +1,12 @@
 #include "service/api.h"
 
-#include "base/clock.h"
-
 #include <fmt/format.h>
 
 #include <chrono>
 
 #include <nlohmann/json.hpp>
 
+#include "base/clock.h"
 #include "log/log.h"
 #include "metrics/names.h"
 #include "service/console.h"

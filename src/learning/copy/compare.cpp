@@ -12,8 +12,6 @@
 namespace crossover::learning {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr std::size_t kMostDifferences = 100, kMostExamples = 5;
 constexpr std::size_t kMostSuspects = 100'000;
 constexpr std::size_t kPage = 5'000;
@@ -68,18 +66,12 @@ class Comparison {
         : options_(options), progress_(on_progress), stores_(options, stop, progress_) {}
 
     CompareResult run() {
-        const auto begin = Clock::now();
-        try {
+        do_noting(result_, progress_, [this] {
             stores_.postgres([](postgres::Connection& session) { require_schema(session, call_deadline()); });
             from_redis();
             from_postgres();
             look_again();
-        } catch (const Error& error) {
-            if (error.kind() != ErrorKind::cancelled) throw;
-            result_.interrupted = true;
-        }
-        result_.errors = progress_.errors();
-        result_.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+        });
         return std::move(result_);
     }
 

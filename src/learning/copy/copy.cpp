@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "base/deletions.h"
 #include "base/unique_name.h"
 #include "learning/copy/capture_token.h"
@@ -28,10 +29,6 @@ constexpr std::int64_t kDropIndexesFrom = 20'000;
 /// For another copy's lease: one that was killed holds it for kLeaseTime.
 constexpr std::chrono::seconds kWaitForOther{15};
 static_assert(kWaitForOther > 2 * kLeaseTime);
-
-double seconds_since(Clock::time_point begin) {
-    return std::chrono::duration<double>(Clock::now() - begin).count();
-}
 
 bool is_even(const std::array<KindCounts, 4>& kinds) {
     return std::all_of(kinds.begin(), kinds.end(), [](const KindCounts& kind) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "base/clock.h"
 #include "base/error.h"
 
 namespace crossover::learning {
@@ -46,5 +47,19 @@ class ProgressReport {
     bool waiting_ = false;
     Clock::time_point begun_{}, shown_{};
 };
+
+/// Does a command's `work`, which a stop ends without an error, and notes in `result` how it went.
+template <class Result, class Work>
+void do_noting(Result& result, const ProgressReport& progress, Work&& work) {
+    const auto begin = std::chrono::steady_clock::now();
+    try {
+        work();
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::cancelled) throw;
+        result.interrupted = true;
+    }
+    result.errors = progress.errors();
+    result.seconds = seconds_since(begin);
+}
 
 }  // namespace crossover::learning

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -21,16 +20,16 @@ constexpr std::size_t kMostValue = 64 << 10;  ///< bytes of a value in its line
 constexpr std::size_t kMostExamples = 5;
 
 /// Any bytes as text for JSON.
-std::string json_text(std::string_view bytes) {
+std::string printable(std::string_view bytes) {
     std::string out;
     append_quoted(out, is_text(bytes) ? std::string(bytes) : key_text(bytes));
     return out;
 }
 
 std::string line_of(const Source& source, const std::string& reason) {
-    std::string line = fmt::format("{{\"key\":{},", json_text(source.key));
+    std::string line = fmt::format("{{\"key\":{},", printable(source.key));
     if (!is_text(source.key)) line += fmt::format("\"key_hex\":\"{}\",", hex(source.key));
-    line += fmt::format("\"kind\":\"{}\",\"reason\":{}", name_of(source.kind), json_text(reason));
+    line += fmt::format("\"kind\":\"{}\",\"reason\":{}", name_of(source.kind), printable(reason));
     std::size_t room = kMostValue;
     bool cut = false;
     const auto piece = [&](std::string_view bytes) {
@@ -56,7 +55,7 @@ std::string line_of(const Source& source, const std::string& reason) {
         line += fmt::format(",\"type\":\"string\",\"bytes\":{},\"value_base64\":\"{}\"", source.text.size(),
                             piece(source.text));
     } else if (source.type == Source::Type::other) {
-        line += fmt::format(",\"type\":{}", json_text(source.type_name));
+        line += fmt::format(",\"type\":{}", printable(source.type_name));
     } else {
         line += fmt::format(",\"type\":\"string\",\"bytes\":{}", source.size);
         cut = true;
@@ -137,7 +136,8 @@ void Quarantine::add(const Source& source, const std::string& reason) {
 void Quarantine::finish_look() {
     std::lock_guard lock(mutex_);
     if (lines_) write_through();
-    if (file_ && (!seen_.empty() || std::filesystem::exists(path_))) {
+    std::error_code ignored;
+    if (file_ && (!seen_.empty() || std::filesystem::exists(path_, ignored))) {
         file_->rename_to(path_);
         file_.reset();
     }
@@ -145,19 +145,15 @@ void Quarantine::finish_look() {
 }
 
 void Quarantine::write_through() {
-    const auto closed = [](int* out) { ::close(*out); };
-    int descriptor = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
-    if (descriptor < 0) fail(path_, errno);
-    const std::unique_ptr<int, decltype(closed)> out(&descriptor, closed);
+    const int descriptor = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
+    const File out(descriptor < 0 ? nullptr : ::fdopen(descriptor, "w"), std::fclose);
+    if (!out) fail(path_, errno);
     std::rewind(lines_.get());
     std::array<char, 1 << 16> buffer;
     while (const auto size = std::fread(buffer.data(), 1, buffer.size(), lines_.get())) {
-        for (std::string_view left(buffer.data(), size); !left.empty();) {
-            const auto written = ::write(descriptor, left.data(), left.size());
-            if (written < 0 && errno != EINTR) fail(path_, errno);
-            if (written > 0) left.remove_prefix(static_cast<std::size_t>(written));
-        }
+        if (std::fwrite(buffer.data(), 1, size, out.get()) != size) fail(path_, errno);
     }
+    if (std::fflush(out.get()) != 0) fail(path_, errno);
 }
 
 std::int64_t Quarantine::count(Kind kind) const {

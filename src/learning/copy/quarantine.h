@@ -38,6 +38,8 @@ class Quarantine {
     std::vector<std::string> examples() const;
 
   private:
+    using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
+
     void discard();
     void write(const std::string& line);
     void write_through();
@@ -46,7 +48,7 @@ class Quarantine {
     const std::string partial_;
     bool through_ = false;  ///< the path is a device or a pipe, which stays one
     std::optional<AppendFile> file_;
-    std::unique_ptr<std::FILE, int (*)(std::FILE*)> lines_{nullptr, std::fclose};  ///< where it is one
+    File lines_{nullptr, std::fclose};  ///< where it is one
     mutable std::mutex mutex_;
     std::unordered_set<std::uint64_t> seen_;
     std::array<std::int64_t, 4> counts_{};

@@ -10,8 +10,6 @@
 namespace crossover::learning {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr std::size_t kPage = 1'000;
 constexpr std::size_t kGroupBytes = 4 << 20;
 constexpr int kMostTries = 5;
@@ -86,15 +84,7 @@ class Reverse {
         : options_(options), progress_(on_progress), stores_(options, stop, progress_) {}
 
     ReverseResult run() {
-        const auto begin = Clock::now();
-        try {
-            work();
-        } catch (const Error& error) {
-            if (error.kind() != ErrorKind::cancelled) throw;
-            result_.interrupted = true;
-        }
-        result_.errors = progress_.errors();
-        result_.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+        do_noting(result_, progress_, [this] { work(); });
         return std::move(result_);
     }
 

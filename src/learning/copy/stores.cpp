@@ -1,9 +1,9 @@
 #include "learning/copy/stores.h"
 
-#include "base/clock.h"
-
 #include <algorithm>
 #include <exception>
+
+#include "base/clock.h"
 
 namespace crossover::learning {
 
@@ -88,8 +88,7 @@ std::vector<bool> Stores::exist(std::span<const std::string> keys) {
 std::int64_t Stores::now_ms() {
     const auto told =
         redis([](redis::Keyspace& keyspace) { return redis_time_ms(keyspace, call_deadline()); });
-    if (told) return *told;
-    return unix_ms();
+    return told.value_or(unix_ms());
 }
 
 }  // namespace crossover::learning

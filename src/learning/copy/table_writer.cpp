@@ -1,8 +1,8 @@
 #include "learning/copy/table_writer.h"
 
-#include "learning/copy/stores.h"
-
 #include <utility>
+
+#include "learning/copy/stores.h"
 
 namespace crossover::learning {
 namespace {

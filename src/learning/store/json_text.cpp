@@ -1,7 +1,5 @@
 #include "learning/store/json_text.h"
 
-#include "base/encodings.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,6 +8,8 @@
 #include <cmath>
 #include <cstdlib>
 #include <map>
+
+#include "base/encodings.h"
 
 namespace crossover::learning {
 namespace {

@@ -1,5 +1,6 @@
 #include <chrono>
 
+#include "base/clock.h"
 #include "migration/copy/run.h"
 #include "migration/job/checkpoint_journal.h"
 

@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include "base/clock.h"
+
 #include "migration/copy/run.h"
 
 namespace crossover::migration {

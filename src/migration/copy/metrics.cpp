@@ -3,23 +3,18 @@
 #include <fmt/format.h>
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
-#include <prometheus/registry.h>
-#include <prometheus/text_serializer.h>
 
 #include <mutex>
 #include <optional>
 
 #include "http/server.h"
 #include "log/log.h"
-#include "metrics/names.h"
+#include "metrics/registry.h"
 
 namespace crossover::migration {
 namespace {
 
-template <class Builder>
-auto& family(Builder builder, prometheus::Registry& registry, const metrics::Metric& metric) {
-    return builder.Name(metric.name).Help(metric.help).Register(registry);
-}
+using metrics::family;
 
 /// Counters only go up: a count that fell (an unfinished batch of a resumed run) waits until it is passed
 /// again.
@@ -55,10 +50,7 @@ MigrationMetrics::MigrationMetrics(const std::string& address) : state_(std::mak
     router.add(
         "GET /metrics",
         [&state](const http::Request&) {
-            return http::Response{200,
-                                  metrics::kContentType,
-                                  prometheus::TextSerializer().Serialize(state.registry.Collect()),
-                                  {}};
+            return http::Response{200, metrics::kContentType, metrics::text_of(state.registry), {}};
         },
         http::Access::anyone);
     try {

@@ -37,21 +37,17 @@ class RateMeter {
     std::deque<std::pair<Clock::time_point, std::int64_t>> samples_;
 };
 
-inline double seconds_since(std::chrono::steady_clock::time_point start) {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
 /// One run of migrate-embeddings: what its phases work with, from the first look to the last checkpoint. A
 /// member that a phase has not opened yet is empty. One thread, but where a function says otherwise.
 class Run {
   public:
-    Run(bolt::Driver& source, milvus::Client& target, const BackfillOptions& options, Throttle& throttle_in,
-        std::function<void(const Progress&)> on_progress, std::stop_token stop_in)
+    Run(bolt::Driver& source, milvus::Client& target, const BackfillOptions& options, Throttle& throttle,
+        std::function<void(const Progress&)> on_progress, std::stop_token stop)
         : driver(source),
           client(target),
           options(options),
-          throttle(throttle_in),
-          stop(std::move(stop_in)),
+          throttle(throttle),
+          stop(std::move(stop)),
           on_progress_(std::move(on_progress)) {}
 
     bolt::Driver& driver;

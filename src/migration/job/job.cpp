@@ -1,13 +1,13 @@
 #include "migration/job/job.h"
 
-#include "base/encodings.h"
-
 #include <fmt/format.h>
 #include <openssl/sha.h>
 
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+
+#include "base/encodings.h"
 
 namespace crossover::migration {
 

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "base/clock.h"
 #include "bolt/driver.h"
 #include "neo4j/cypher.h"
 #include "neo4j/label_sample.h"
@@ -25,10 +26,6 @@ constexpr std::size_t kBatchRows = 1000;
 constexpr auto kCountTime = 3s;
 constexpr auto kSampleTime = 2s;
 constexpr auto kPaceTime = 1s;
-
-double seconds_since(Clock::time_point start) {
-    return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 void count_bad(Inventory& inventory, const sync::Rejected& rejected) {
     ++inventory.bad[std::string(sync::to_string(rejected.reason))];

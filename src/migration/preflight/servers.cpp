@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <boost/url.hpp>
 #include <charconv>
 #include <memory>
 

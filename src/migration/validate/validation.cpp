@@ -6,6 +6,7 @@
 #include <thread>
 #include <unordered_map>
 
+#include "base/clock.h"
 #include "base/retry.h"
 #include "base/text.h"
 
@@ -121,7 +122,7 @@ ValidateReport Validation::run(const std::function<void(const std::stop_token&)>
     report_.checked = report_.consistent;
     for (const auto count : report_.different) report_.checked += count;
     report_.mean_l2 = pairs_ > 0 ? l2_sum_ / static_cast<double>(pairs_) : 0;
-    report_.seconds = std::chrono::duration<double>(Clock::now() - started).count();
+    report_.seconds = seconds_since(started);
     report_.items_per_second =
         report_.seconds > 0 ? static_cast<double>(report_.checked) / report_.seconds : 0;
     if (on_progress) on_progress(progress(expected, started));
@@ -318,7 +319,7 @@ ValidateProgress Validation::progress(std::int64_t expected, Clock::time_point s
     for (const auto count : report_.different) now.different += count;
     now.checked = report_.consistent + now.different;
     now.expected = expected;
-    const double seconds = std::chrono::duration<double>(Clock::now() - started).count();
+    const double seconds = seconds_since(started);
     if (seconds > 0) now.items_per_second = static_cast<double>(now.checked) / seconds;
     if (now.items_per_second > 0 && expected > now.checked) {
         now.eta_seconds = static_cast<double>(expected - now.checked) / now.items_per_second;
